@@ -1,0 +1,1 @@
+"""The model families the container can serve, one folder each."""
