@@ -1,0 +1,103 @@
+"""From an inspection to token ids: the shared part, one suffix a question, and where each answer is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from models.errors import EndpointError, LoadError
+from models.inspection import Inspection, Question
+from models.internvl.prompt import IMAGE_CONTEXT, LETTERS, item_block, photo_block, question_suffix, shared_prefix
+
+
+@dataclass(frozen=True)
+class EncodedQuestion:
+    """Token ids of a question's suffix, and the one token that stands for each of its answers."""
+
+    suffix: tuple[int, ...]
+    answers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EncodedPrompt:
+    """`prefix` is shared by all questions and holds one image token for each visual feature."""
+
+    prefix: tuple[int, ...]
+    questions: tuple[EncodedQuestion, ...]
+
+    @property
+    def tokens(self) -> int:
+        return len(self.prefix) + sum(len(question.suffix) for question in self.questions)
+
+    @property
+    def longest(self) -> int:
+        """Positions that the longest single question needs; packed questions share positions."""
+        return len(self.prefix) + max(len(question.suffix) for question in self.questions)
+
+
+class PromptEncoder:
+    """Puts the fixed prompt into a checkpoint's own tokens. Safe to use from several threads."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, image_token_id: int, tokens_per_tile: int) -> None:
+        self._tokenizer = tokenizer
+        self._image_token_id = image_token_id
+        self._tokens_per_tile = tokens_per_tile
+        self._controls = control_tokens(tokenizer)
+        if self._ids(IMAGE_CONTEXT) != (image_token_id,):
+            raise LoadError(f"tokenizer: {IMAGE_CONTEXT} must be the one token {image_token_id} of config.json")
+
+    def encode(self, inspection: Inspection, tiles: Sequence[int]) -> EncodedPrompt:
+        """Token ids of an inspection whose photos were cut into `tiles` tiles each.
+
+        Raises `control_token` if a text would inject one, `answers_not_scorable` if answers cannot be told apart.
+        """
+        self._refuse_controls(inspection)
+        prefix = list(self._ids(shared_prefix(inspection.questions)))
+        for number, count in enumerate(tiles, start=1):
+            prefix += self._photo_ids(number, count * self._tokens_per_tile)
+        prefix += self._ids(item_block(inspection.item))
+        if prefix.count(self._image_token_id) != sum(tiles) * self._tokens_per_tile:
+            raise EndpointError("internal_error", "The prompt does not hold one image token for each feature.")
+        return EncodedPrompt(tuple(prefix), tuple(self._question(question) for question in inspection.questions))
+
+    def _photo_ids(self, number: int, tokens: int) -> list[int]:
+        # Thousands of equal tokens need no tokenizer: encode one and repeat its id.
+        ids = self._ids(photo_block(number, 1))
+        return [token for token in ids for _ in range(tokens if token == self._image_token_id else 1)]
+
+    def _question(self, question: Question) -> EncodedQuestion:
+        words = self._first_tokens(question.answers)
+        if words:
+            return EncodedQuestion(self._ids(question_suffix(question, lettered=False)), words)
+        letters = self._first_tokens(LETTERS[: len(question.answers)])
+        if letters:
+            return EncodedQuestion(self._ids(question_suffix(question, lettered=True)), letters)
+        raise EndpointError("answers_not_scorable", f"Question '{question.id}': answers share their first tokens.")
+
+    def _first_tokens(self, words: Sequence[str]) -> tuple[int, ...]:
+        """The first token of each word, or nothing where two words share one or a word is unknown."""
+        firsts = tuple(ids[0] for word in words if (ids := self._ids(word)))
+        distinct = len(set(firsts)) == len(words)
+        return firsts if distinct and self._tokenizer.unk_token_id not in firsts else ()
+
+    def _refuse_controls(self, inspection: Inspection) -> None:
+        for number, question in enumerate(inspection.questions):
+            self._refuse_in(question.text, f"questions.{number}.text")
+            for answer in question.answers:
+                self._refuse_in(answer, f"questions.{number}.answers")
+        # The prompt takes the angle brackets out of the item; a control token written without them would stay.
+        self._refuse_in(item_block(inspection.item).removeprefix("<item>").removesuffix("</item>\n"), "item")
+
+    def _refuse_in(self, text: str, field: str) -> None:
+        if any(control in text for control in self._controls):
+            raise EndpointError("control_token", "Texts cannot contain the model's control tokens.", field)
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False))
+
+
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    """Every text that the tokenizer turns into one control token, wherever it stands."""
+    added: Mapping[int, object] = tokenizer.added_tokens_decoder
+    special = {str(token) for token in added.values() if getattr(token, "special", False)}
+    return tuple(sorted({*special, *tokenizer.all_special_tokens, IMAGE_CONTEXT}))

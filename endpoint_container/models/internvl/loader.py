@@ -1,0 +1,79 @@
+"""From a model directory to a loaded InternVL: safetensors only, local files only, no code from the artifact."""
+
+import os
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, InternVLForConditionalGeneration, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from models.artifact import verify
+from models.errors import LoadError
+from models.interface import ModelOptions
+from models.internvl.calibration import read_calibration
+from models.internvl.encoding import PromptEncoder
+from models.internvl.inspector import InternVL, InternVLInspector
+from models.internvl.preprocessing import Preprocessing, read_preprocessing
+
+
+def load(options: ModelOptions) -> InternVL:
+    """Load the checkpoint in transformers' own InternVL layout (the "-hf" one). Raises LoadError."""
+    identity = verify(options.model_dir)
+    torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+    device = choose_device(options.device)
+    preprocessing = read_preprocessing(options.model_dir)
+    model = load_weights(options.model_dir, device)
+    _check_fit(model, preprocessing)
+    encoder = PromptEncoder(
+        load_tokenizer(options.model_dir), model.config.image_token_id, int(model.config.image_seq_length)
+    )
+    calibration = read_calibration(options.model_dir)
+    return InternVL(identity, InternVLInspector(model, encoder, preprocessing, calibration))
+
+
+def choose_device(name: str) -> torch.device:
+    """auto is CUDA where there is one; asking for cuda without one is an error, not a slow surprise."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise LoadError("device cuda is asked for, but there is none")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def load_weights(model_dir: Path, device: torch.device) -> InternVLForConditionalGeneration:
+    """The model in bfloat16 on CUDA and float32 on CPU, every weight of it from the files."""
+    try:
+        model, info = InternVLForConditionalGeneration.from_pretrained(
+            model_dir,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
+            # Packed questions need a mask of their own, which flash attention does not take.
+            attn_implementation="sdpa",
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise LoadError(f"weights: {error}") from error
+    # transformers fills absent weights with random numbers and only warns.
+    if absent := sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])}):
+        raise LoadError(f"weights: {len(absent)} absent or of another shape, first {absent[0]}")
+    return model.eval().requires_grad_(False).to(device)
+
+
+def load_tokenizer(model_dir: Path) -> PreTrainedTokenizerBase:
+    """tokenizer.json taken as it is; AutoTokenizer, which may rebuild parts of it, only for older layouts."""
+    try:
+        if (model_dir / "tokenizer.json").exists():
+            return PreTrainedTokenizerFast.from_pretrained(model_dir, local_files_only=True)
+        return AutoTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LoadError(f"tokenizer: {error}") from error
+
+
+def _check_fit(model: InternVLForConditionalGeneration, preprocessing: Preprocessing) -> None:
+    """Files of one artifact that contradict each other would give wrong answers, not errors: refuse them here."""
+    vision = model.config.vision_config
+    if tuple(vision.image_size) != (preprocessing.tile_px, preprocessing.tile_px):
+        raise LoadError(f"the preprocessor makes tiles of {preprocessing.tile_px} px, the model takes {vision.image_size}")
+    patches = (vision.image_size[0] // vision.patch_size[0]) * (vision.image_size[1] // vision.patch_size[1])
+    if int(patches * model.config.downsample_ratio**2) != model.config.image_seq_length:
+        raise LoadError(f"config.json: image_seq_length {model.config.image_seq_length} does not match the vision tower")
+    if "sliding_attention" in (getattr(model.config.text_config, "layer_types", None) or ()):
+        raise LoadError("config.json: language models with sliding-window attention are not supported")

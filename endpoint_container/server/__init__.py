@@ -1,0 +1,1 @@
+"""SageMaker's routes around one loaded model."""

@@ -1,0 +1,77 @@
+"""The way of one request through the server: read, admit, prepare, run, render."""
+
+import asyncio
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import anyio.to_thread
+from fastapi import Request
+
+from models.interface import LoadedModel, TaskRunner
+from server.body import parse_object, read_body
+from server.settings import Settings
+from server.tasks import Task, choose_task
+from server.worker import Done, ModelWorker
+
+
+class ClientGone(Exception):
+    """The caller hung up before the answer was there."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request in the model's terms: `request` is the task's own type, `inputs` the runner's."""
+
+    task: Task
+    runner: TaskRunner[Any, Any, Any]
+    request: Any
+    inputs: Any
+    parse_ms: float
+
+
+async def invoke(request: Request, worker: ModelWorker, settings: Settings) -> dict[str, Any]:
+    """The response to one invocation. Raises EndpointError, or ClientGone."""
+    started = perf_counter()
+    body = await read_body(request, settings.max_body_bytes)
+    model = worker.model
+    with worker.slot():
+        prepared = await anyio.to_thread.run_sync(_prepare, body, model, settings)
+        future = worker.submit(lambda: prepared.runner.run(prepared.inputs))
+        done = await _outcome(future, request)
+    response = prepared.task.render(prepared.request, done.value)
+    timings_ms = {"queue": done.queue_ms, **done.value.timings_ms, "total": (perf_counter() - started) * 1000}
+    timings_ms["decode"] = timings_ms.get("decode", 0.0) + prepared.parse_ms
+    response["model"] = asdict(model.identity)
+    response["timings_ms"] = {stage: round(value, 3) for stage, value in timings_ms.items()}
+    return response
+
+
+def _prepare(body: bytes, model: LoadedModel, settings: Settings) -> Prepared:
+    started = perf_counter()
+    content = parse_object(body)
+    task, runner = choose_task(content, model)
+    request = task.parse(content, settings)
+    parse_ms = (perf_counter() - started) * 1000
+    return Prepared(task, runner, request, runner.prepare(request), parse_ms)
+
+
+async def _outcome(future: Future[Done], request: Request) -> Done:
+    """Wait for the model, but not for a caller who left: their job, if still in line, is taken out of it."""
+    answer = asyncio.ensure_future(asyncio.wrap_future(future))
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ClientGone
+        return answer.result()
+    finally:
+        gone.cancel()
+        # Cancelling the wrapper cancels a job that still waits; one that runs finishes for nobody.
+        answer.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

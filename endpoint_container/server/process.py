@@ -1,0 +1,73 @@
+"""The server process: uvicorn around the app, ended by SIGTERM in SageMaker's way."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from models.interface import ModelOptions
+from models.registry import load_model
+from server.app import create_app
+from server.health import Health, State
+from server.log import configure_logging, log
+from server.settings import Settings, SettingsError
+
+
+class GracefulServer(uvicorn.Server):
+    """Stops for a signal without dying of it: uvicorn would raise the signal again and exit with its number."""
+
+    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+        super().__init__(config)
+        self._health = health
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+        self._health.move(State.DEFUNCT)
+
+
+def serve(environment: Mapping[str, str]) -> int:
+    """Serve until told to stop; returns the exit status."""
+    configure_logging()
+    try:
+        settings = Settings.from_mapping(environment)
+    except SettingsError as error:
+        log("settings_invalid", reason=str(error))
+        return 2
+    options = ModelOptions(settings.model_dir, settings.threads, settings.device)
+    app = create_app(settings, lambda: load_model(options))
+    server = GracefulServer(server_config(app, settings), app.state.health)
+    log("starting", host=settings.host, port=settings.port, model_dir=str(settings.model_dir))
+    server.run()
+    if not server.started:
+        return 1
+    log("stopped")
+    return 0
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """uvicorn's settings; logging stays ours."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_timeout_s,
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Run as SageMaker runs a container: with the one argument `serve`, or with none."""
+    if arguments not in ([], ["serve"]):
+        sys.exit("usage: serve")
+    # The first process of a container has no default action for SIGTERM; until the server is up, this is it.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    status = serve(os.environ)
+    sys.stdout.flush()
+    # Not sys.exit: a forward pass still running in its thread would be torn down under torch and crash.
+    os._exit(status)

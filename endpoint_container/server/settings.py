@@ -1,0 +1,67 @@
+"""All that can be set from outside, in one frozen object made from a mapping such as os.environ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEVICES = ("auto", "cpu", "cuda")
+LARGEST = 2**31
+
+
+class SettingsError(ValueError):
+    """A setting has a value that cannot be used; the message names the setting."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Names in the environment are these in upper case; README.md says what each is for."""
+
+    model_dir: Path = Path("/opt/ml/model")
+    host: str = "0.0.0.0"
+    port: int = 8080
+    device: str = "auto"
+    threads: int = 0
+    max_queue: int = 20
+    drain_timeout_s: int = 25
+    max_body_bytes: int = 25 * 1024 * 1024
+    max_photos: int = 12
+    max_photo_bytes: int = 8 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    max_tiles: int = 12
+    max_questions: int = 32
+    max_answers: int = 26
+    max_text_chars: int = 2_000
+
+    @classmethod
+    def from_mapping(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings; raises SettingsError on a value out of range."""
+
+        def number(name: str, default: int, least: int = 1, most: int = LARGEST) -> int:
+            raw = environment.get(name, str(default))
+            if not (raw.isascii() and raw.isdigit() and least <= int(raw) <= most):
+                raise SettingsError(f"{name} must be a whole number from {least} to {most}")
+            return int(raw)
+
+        device = environment.get("DEVICE", cls.device)
+        if device not in DEVICES:
+            raise SettingsError(f"DEVICE must be one of {', '.join(DEVICES)}")
+        # SageMaker names another port where several containers share one instance.
+        port = "PORT" if "PORT" in environment else "SAGEMAKER_BIND_TO_PORT"
+        return cls(
+            model_dir=Path(environment.get("MODEL_DIR") or cls.model_dir),
+            host=environment.get("HOST") or cls.host,
+            port=number(port, cls.port, least=1, most=65535),
+            device=device,
+            threads=number("THREADS", cls.threads, least=0, most=1024),
+            max_queue=number("MAX_QUEUE", cls.max_queue, least=0),
+            drain_timeout_s=number("DRAIN_TIMEOUT_S", cls.drain_timeout_s),
+            max_body_bytes=number("MAX_BODY_BYTES", cls.max_body_bytes),
+            max_photos=number("MAX_PHOTOS", cls.max_photos),
+            max_photo_bytes=number("MAX_PHOTO_BYTES", cls.max_photo_bytes),
+            max_pixels=number("MAX_PIXELS", cls.max_pixels),
+            max_tiles=number("MAX_TILES", cls.max_tiles, most=64),
+            max_questions=number("MAX_QUESTIONS", cls.max_questions),
+            # A question whose answers share first tokens is asked in letters, of which there are 26.
+            max_answers=number("MAX_ANSWERS", cls.max_answers, least=2, most=26),
+            max_text_chars=number("MAX_TEXT_CHARS", cls.max_text_chars),
+        )

@@ -1,0 +1,61 @@
+"""The inspect request as JSON: types and shape only. Limits that can be set are checked in inspect.py."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import EndpointError
+
+Schema = TypeVar("Schema", bound=BaseModel)
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+# What pydantic finds wrong, in our codes; anything else is an invalid_field.
+CODES = {"missing": "missing_field", "extra_forbidden": "unknown_field"}
+
+
+class Strict(BaseModel):
+    """No field beyond those named, and no silent conversion from one type to another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PhotoBody(Strict):
+    id: Identifier
+    data: str
+
+
+class ItemBody(Strict):
+    description: str
+    attributes: dict[str, str | int | float | bool | None] = {}
+    sku: str | None = None
+
+
+class QuestionBody(Strict):
+    id: Identifier
+    text: str
+    answers: list[str]
+
+
+class InspectBody(Strict):
+    task: Literal["inspect"]
+    photos: list[PhotoBody]
+    item: ItemBody
+    questions: list[QuestionBody]
+    explain: bool = False
+    max_tiles: int | None = None
+
+
+def parse_body(schema: type[Schema], body: Mapping[str, Any]) -> Schema:
+    """Check a body against its schema; raises an EndpointError for the first thing wrong, never quoting it."""
+    try:
+        return schema.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        code = CODES.get(first["type"], "invalid_field")
+        field = ".".join(_printable(part) for part in first["loc"])
+        raise EndpointError(code, f"{first['msg']}.", field) from error
+
+
+def _printable(part: int | str) -> str:
+    # The name of an unknown field is the client's own text: cut it short and keep it to one line of ASCII.
+    return str(part).encode("ascii", "replace").decode()[:64].replace("\n", " ")
