@@ -59,10 +59,11 @@ def _prepare(body: bytes, model: LoadedModel, settings: Settings) -> Prepared:
 
 async def _outcome(future: Future[Done], request: Request) -> Done:
     """Wait for the model, but not for a caller who left: their job, if still in line, is taken out of it."""
-    answer = asyncio.ensure_future(asyncio.wrap_future(future))
-    gone = asyncio.ensure_future(_disconnected(request))
+    answer: asyncio.Future[Done] = asyncio.wrap_future(future)
+    gone = asyncio.create_task(_disconnected(request))
     try:
-        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {answer, gone}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             raise ClientGone
         return answer.result()

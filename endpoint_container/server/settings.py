@@ -24,7 +24,7 @@ class Settings:
     max_queue: int = 20
     drain_timeout_s: int = 25
     max_body_bytes: int = 25 * 1024 * 1024
-    max_photos: int = 12
+    max_photos: int = 20
     max_photo_bytes: int = 8 * 1024 * 1024
     max_pixels: int = 50_000_000
     max_tiles: int = 12

@@ -18,6 +18,7 @@ from server.log import describe, log
 
 # Weight of the newest job in the running mean of a job's duration.
 NEWEST = 0.2
+STARTING_RETRY_S = 5
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class ModelWorker:
     def model(self) -> LoadedModel:
         """The model; raises `not_ready` until it passed its self-test, and after it stopped serving."""
         if self._model is None or not self._health.serving:
-            raise EndpointError("not_ready", f"The model is {self._health.state}.", retry_after_s=5)
+            state = self._health.state
+            retry_after_s = STARTING_RETRY_S if state is State.STARTING else None
+            raise EndpointError("not_ready", f"The model's state is {state}.", retry_after_s=retry_after_s)
         return self._model
 
     @contextmanager

@@ -82,9 +82,9 @@ class PromptEncoder:
 
     def _refuse_controls(self, inspection: Inspection) -> None:
         for number, question in enumerate(inspection.questions):
-            self._refuse_in(question.text, f"questions.{number}.text")
+            self._refuse_in(question.text, f"questions[{number}].text")
             for answer in question.answers:
-                self._refuse_in(answer, f"questions.{number}.answers")
+                self._refuse_in(answer, f"questions[{number}].answers")
         # The prompt takes the angle brackets out of the item; a control token written without them would stay.
         self._refuse_in(item_block(inspection.item).removeprefix("<item>").removesuffix("</item>\n"), "item")
 

@@ -43,7 +43,7 @@ class InternVLInspector:
         self._encoder = encoder
         self._preprocessing = preprocessing
         self._calibration = calibration
-        self._max_positions = int(model.config.text_config.max_position_embeddings)
+        self._max_positions = int(model.config.get_text_config().max_position_embeddings)
 
     def prepare(self, request: Inspection) -> PreparedInspection:
         """Decode and tile the photos, tokenize the prompt."""

@@ -2,9 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import torch
-from transformers import AutoTokenizer, InternVLForConditionalGeneration, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import (
+    AutoTokenizer,
+    InternVLForConditionalGeneration,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.internvl import InternVLVisionConfig
 
 from models.artifact import verify
 from models.errors import LoadError
@@ -40,7 +47,7 @@ def choose_device(name: str) -> torch.device:
 def load_weights(model_dir: Path, device: torch.device) -> InternVLForConditionalGeneration:
     """The model in bfloat16 on CUDA and float32 on CPU, every weight of it from the files."""
     try:
-        model, info = InternVLForConditionalGeneration.from_pretrained(
+        loaded: Any = InternVLForConditionalGeneration.from_pretrained(
             model_dir,
             local_files_only=True,
             use_safetensors=True,
@@ -51,29 +58,41 @@ def load_weights(model_dir: Path, device: torch.device) -> InternVLForConditiona
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise LoadError(f"weights: {error}") from error
+    info: dict[str, Any] = loaded[1]
     # transformers fills absent weights with random numbers and only warns.
     if absent := sorted({*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])}):
         raise LoadError(f"weights: {len(absent)} absent or of another shape, first {absent[0]}")
-    return model.eval().requires_grad_(False).to(device)
+    model: InternVLForConditionalGeneration = loaded[0].requires_grad_(False).eval().to(device)
+    return model
 
 
 def load_tokenizer(model_dir: Path) -> PreTrainedTokenizerBase:
     """tokenizer.json taken as it is; AutoTokenizer, which may rebuild parts of it, only for older layouts."""
+    whole = (model_dir / "tokenizer.json").exists()
+    loader: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
     try:
-        if (model_dir / "tokenizer.json").exists():
-            return PreTrainedTokenizerFast.from_pretrained(model_dir, local_files_only=True)
-        return AutoTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
+        tokenizer: PreTrainedTokenizerBase = loader.from_pretrained(
+            model_dir, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LoadError(f"tokenizer: {error}") from error
+    return tokenizer
 
 
 def _check_fit(model: InternVLForConditionalGeneration, preprocessing: Preprocessing) -> None:
     """Files of one artifact that contradict each other would give wrong answers, not errors: refuse them here."""
-    vision = model.config.vision_config
-    if tuple(vision.image_size) != (preprocessing.tile_px, preprocessing.tile_px):
-        raise LoadError(f"the preprocessor makes tiles of {preprocessing.tile_px} px, the model takes {vision.image_size}")
-    patches = (vision.image_size[0] // vision.patch_size[0]) * (vision.image_size[1] // vision.patch_size[1])
-    if int(patches * model.config.downsample_ratio**2) != model.config.image_seq_length:
-        raise LoadError(f"config.json: image_seq_length {model.config.image_seq_length} does not match the vision tower")
+    vision = cast(InternVLVisionConfig, model.config.vision_config)
+    (height, width), (patch_height, patch_width) = _pair(vision.image_size), _pair(vision.patch_size)
+    if (height, width) != (preprocessing.tile_px, preprocessing.tile_px):
+        raise LoadError(
+            f"the preprocessor makes tiles of {preprocessing.tile_px} px, the model takes {width} x {height}"
+        )
+    tokens = int((height // patch_height) * (width // patch_width) * model.config.downsample_ratio**2)
+    if tokens != model.config.image_seq_length:
+        raise LoadError(f"config.json: image_seq_length must be {tokens} for this vision tower")
     if "sliding_attention" in (getattr(model.config.text_config, "layer_types", None) or ()):
         raise LoadError("config.json: language models with sliding-window attention are not supported")
+
+
+def _pair(sides: int | list[int] | tuple[int, ...]) -> tuple[int, int]:
+    return (sides, sides) if isinstance(sides, int) else (sides[0], sides[1])

@@ -14,7 +14,7 @@ def sample_inspection() -> Inspection:
     """One grey JPEG and two questions: enough to run the decoder, the tiling, the tokenizer and both towers."""
     encoded = BytesIO()
     Image.new("RGB", (SIDE_PX, SIDE_PX), "grey").save(encoded, "JPEG")
-    photo = read_header("self-test", encoded.getvalue(), SIDE_PX * SIDE_PX, "photos.0.data")
+    photo = read_header("self-test", encoded.getvalue(), SIDE_PX * SIDE_PX, "photos[0].data")
     questions = (
         Question("item_present", "Is there an item in the photos?", ("yes", "no")),
         Question("damaged", "Is the item damaged?", ("yes", "no")),

@@ -51,7 +51,7 @@ def pack(prompt: EncodedPrompt, device: torch.device) -> Packing:
 
 def photo_features(model: InternVLForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
     """Normalised tiles [tiles, 3, side, side] to language-model inputs [tiles * tokens_per_tile, hidden]."""
-    batches = [model.model.get_image_features(batch).pooler_output for batch in pixels.split(VISION_BATCH)]
+    batches = [model.model.get_image_features(batch).pooler_output for batch in torch.split(pixels, VISION_BATCH)]
     return torch.cat(batches).flatten(0, 1)
 
 
@@ -67,7 +67,7 @@ def answer_logits(
     embeds = language.get_input_embeddings()(prefix)
     at_image = (prefix == model.config.image_token_id).unsqueeze(-1)
     embeds = embeds.masked_scatter(at_image, features.to(embeds.dtype))
-    cache = DynamicCache(config=model.config.text_config)
+    cache = DynamicCache(config=model.config.get_text_config())
     language(inputs_embeds=embeds, past_key_values=cache, use_cache=True)
 
     packing = pack(prompt, model.device)

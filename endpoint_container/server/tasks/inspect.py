@@ -44,7 +44,7 @@ def _photos(bodies: list[PhotoBody], settings: Settings) -> tuple[Photo, ...]:
     if len(bodies) > settings.max_photos:
         raise EndpointError("too_many_photos", f"At most {settings.max_photos} photos.", "photos")
     _refuse_twins("duplicate_id", (body.id for body in bodies), "photos")
-    return tuple(_photo(body, f"photos.{number}.data", settings) for number, body in enumerate(bodies))
+    return tuple(_photo(body, f"photos[{number}].data", settings) for number, body in enumerate(bodies))
 
 
 def _photo(body: PhotoBody, field: str, settings: Settings) -> Photo:
@@ -75,7 +75,7 @@ def _questions(bodies: list[QuestionBody], settings: Settings) -> tuple[Question
     if len(bodies) > settings.max_questions:
         raise EndpointError("too_many_questions", f"At most {settings.max_questions} questions.", "questions")
     _refuse_twins("duplicate_id", (body.id for body in bodies), "questions")
-    return tuple(_question(body, f"questions.{number}", settings) for number, body in enumerate(bodies))
+    return tuple(_question(body, f"questions[{number}]", settings) for number, body in enumerate(bodies))
 
 
 def _question(body: QuestionBody, field: str, settings: Settings) -> Question:
@@ -85,7 +85,7 @@ def _question(body: QuestionBody, field: str, settings: Settings) -> Question:
     if len(body.answers) > settings.max_answers:
         raise EndpointError("too_many_answers", f"At most {settings.max_answers} answers.", f"{field}.answers")
     for number, answer in enumerate(body.answers):
-        _check_text(answer, f"{field}.answers.{number}", settings)
+        _check_text(answer, f"{field}.answers[{number}]", settings)
     _refuse_twins("duplicate_answer", (answer.strip().casefold() for answer in body.answers), f"{field}.answers")
     return Question(body.id, body.text, tuple(body.answers))
 

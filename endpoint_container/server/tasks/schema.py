@@ -1,6 +1,6 @@
 """The inspect request as JSON: types and shape only. Limits that can be set are checked in inspect.py."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -52,10 +52,15 @@ def parse_body(schema: type[Schema], body: Mapping[str, Any]) -> Schema:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         code = CODES.get(first["type"], "invalid_field")
-        field = ".".join(_printable(part) for part in first["loc"])
-        raise EndpointError(code, f"{first['msg']}.", field) from error
+        raise EndpointError(code, f"{first['msg']}.", field_path(first["loc"])) from error
 
 
-def _printable(part: int | str) -> str:
+def field_path(location: Iterable[int | str]) -> str:
+    """A place in the body as `photos[0].data`."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{_printable(part)}" for part in location)
+    return path.removeprefix(".")
+
+
+def _printable(name: str) -> str:
     # The name of an unknown field is the client's own text: cut it short and keep it to one line of ASCII.
-    return str(part).encode("ascii", "replace").decode()[:64].replace("\n", " ")
+    return "".join(character if character.isascii() and character.isprintable() else "?" for character in name)[:64]
