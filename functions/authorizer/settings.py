@@ -1,0 +1,15 @@
+"""What the authorizer is told by its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.settings import DatabaseSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    database: DatabaseSettings
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Settings":
+        return cls(database=DatabaseSettings.from_environment(env))

@@ -1,0 +1,1 @@
+"""What every stage shares: states, contract, settings, errors, database, queues, storage, observability."""

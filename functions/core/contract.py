@@ -1,0 +1,164 @@
+"""The gateway's API in types: what a client may send, what it gets back.
+
+Whatever comes in forbids unknown fields, so a response field sent back in is an error and never an assignment.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.states import State
+
+MAX_PHOTOS = 20
+MAX_INLINE_CHARACTERS = 6_000_000  # Lambda takes 6 MB a request; the body's own limit is met before this one
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+ShortText = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Item(_Input):
+    """What was ordered. The text reaches the model as data in a delimited field."""
+
+    description: str = Field(min_length=1, max_length=500, examples=["red shoe, size 42"])
+    sku: ShortText | None = None
+    attributes: dict[ShortText, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict, max_length=20)
+
+
+class PhotoInput(_Input):
+    """One photo, inline."""
+
+    data: str = Field(
+        min_length=1, max_length=MAX_INLINE_CHARACTERS, description="JPEG, PNG, WebP or HEIC, in standard base64."
+    )
+    name: ShortText | None = Field(default=None, description="Shown again beside the photo's quality.")
+
+
+class InspectionInput(_Input):
+    """`POST /v1/inspections`."""
+
+    checklist: Annotated[str, Field(min_length=1, max_length=64, examples=["reverse-pickup"])]
+    item: Item
+    photos: Annotated[list[PhotoInput], Field(min_length=1, max_length=MAX_PHOTOS)]
+    reference: ShortText | None = Field(default=None, description="The client's own name for it, such as a waybill.")
+
+
+CheckName = Literal["readable", "resolution", "sharpness", "brightness", "exposure", "contrast", "tilt", "duplicate"]
+
+
+class QualityCheck(_Output):
+    """One property of one photo against its threshold."""
+
+    name: CheckName
+    value: float
+    threshold: float
+    passed: bool
+
+
+class PhotoQuality(_Output):
+    """What the pre-check found; `score` runs from 0 (worst) to 1, and 0.5 is the threshold."""
+
+    score: float
+    verdict: Literal["usable", "retake"]
+    checks: list[QualityCheck]
+    hint: str | None = Field(description="What to do differently when the photo is taken again.")
+
+
+class Photo(_Output):
+    """One photo of an inspection; sizes are in pixels, upright."""
+
+    index: int
+    name: str | None = None
+    sha256: str
+    size_bytes: int
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+    prepared_bytes: int | None = None
+    quality: PhotoQuality | None = None
+
+
+class Answer(_Output):
+    """The model's answer to one question and what the checklist makes of it."""
+
+    question_id: str
+    text: str
+    answer: str
+    probability: float
+    probabilities: dict[str, float]
+    expected: str | None
+    outcome: Literal["met", "not_met", "unsure", "recorded"]
+
+
+class ModelName(_Output):
+    name: str
+    version: str
+    digest: str
+
+
+class Verdict(_Output):
+    """Passed, failed or review, and why."""
+
+    outcome: Literal["passed", "failed", "review"]
+    reasons: list[str]
+    answers: list[Answer]
+    model: ModelName
+    served_by: str
+    usage: dict[str, int]
+
+
+class Failure(_Output):
+    """Why an inspection ended without a verdict."""
+
+    code: str
+    detail: str
+
+
+class ChecklistName(_Output):
+    name: str
+    version: int
+
+
+class Inspection(_Output):
+    """An inspection as its client sees it, at any moment of its life."""
+
+    id: str
+    state: State
+    final: bool
+    checklist: ChecklistName
+    item: Item
+    reference: str | None
+    photos: list[Photo]
+    verdict: Verdict | None
+    failure: Failure | None
+    accepted_at: datetime
+    finished_at: datetime | None
+    timings_ms: dict[str, float] = Field(description="Milliseconds from accepting: by stage, and the endpoint's own.")
+
+
+class InspectionPage(_Output):
+    """`GET /v1/inspections`, newest first; `next_cursor` is None on the last page."""
+
+    inspections: list[Inspection]
+    next_cursor: str | None
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, the shape of every error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: str | None = None
+    errors: list[dict[str, str]] | None = None
+    request_id: str | None = None

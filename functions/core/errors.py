@@ -1,0 +1,100 @@
+"""Every error a client can be told of: a stable code, an HTTP status, and one JSON shape (RFC 9457)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class ScrutineerError(Exception):
+    """Base of all errors with a code of their own; `detail` is safe to show to a client."""
+
+    code = "internal_error"
+    status = 500
+    title = "Something went wrong on our side"
+
+    def __init__(self, detail: str, *, field: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequest(ScrutineerError):
+    """The body or a parameter is not what the contract says; `field` names it."""
+
+    code, status, title = "invalid_request", 400, "The request is not valid"
+
+
+class NotJson(InvalidRequest):
+    code, title = "not_json", "The body is not JSON"
+
+
+class UnknownChecklist(InvalidRequest):
+    code, title = "unknown_checklist", "There is no such checklist"
+
+
+class PhotoCount(InvalidRequest):
+    code, title = "photo_count", "Too few or too many photos"
+
+
+class InvalidPhoto(InvalidRequest):
+    """A photo that is no photo: empty, not base64, not an image by its content."""
+
+    code, title = "invalid_photo", "A photo can't be read"
+
+
+class PhotoTooLarge(InvalidRequest):
+    code, status, title = "photo_too_large", 413, "A photo is too large"
+
+
+class NotFound(ScrutineerError):
+    """Unknown, or another client's: the answer does not tell which."""
+
+    code, status, title = "not_found", 404, "Not found"
+
+
+class UnknownRoute(NotFound):
+    code, title = "unknown_route", "There is no such route"
+
+
+class IdempotencyConflict(ScrutineerError):
+    code, status, title = "idempotency_conflict", 409, "The idempotency key was used with another request"
+
+
+class Unavailable(ScrutineerError):
+    """A part that the request needs is away for a moment; nothing was stored half."""
+
+    code, status, title = "unavailable", 503, "Not available at the moment"
+
+
+def problem(error: ScrutineerError, *, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    """The body of an `application/problem+json` answer: RFC 9457's members, our `code`, the field at fault."""
+    body: dict[str, Any] = {
+        "type": f"urn:scrutineer:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if error.field is not None:
+        body["field"] = error.field
+    if errors:
+        body["errors"] = errors
+    return body
+
+
+def problem_headers(error: ScrutineerError) -> Mapping[str, str]:
+    """Headers that go with the problem: when to come back, where that is known."""
+    return {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
+
+
+def all_problems() -> list[type[ScrutineerError]]:
+    """Every error class a client may meet, for the documentation and for the tests that hold it to it."""
+    found: list[type[ScrutineerError]] = []
+    waiting: list[type[ScrutineerError]] = [ScrutineerError]
+    while waiting:
+        error = waiting.pop(0)
+        found.append(error)
+        waiting += error.__subclasses__()
+    return found

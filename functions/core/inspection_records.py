@@ -1,0 +1,99 @@
+"""The requests, results and failures tables as the client's side uses them: adding, finding, listing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.database import Database, Row
+from core.states import State
+
+
+@dataclass(frozen=True)
+class NewRequest:
+    """What accepting stores; hashes are raw SHA-256."""
+
+    inspection_id: str
+    client_id: str
+    idempotency_key: str | None
+    request_hash: bytes
+    checklist: str
+    checklist_version: int
+    item: Mapping[str, Any]
+    reference: str | None
+    photos: Sequence[Mapping[str, Any]]
+
+
+class InspectionRecords:
+    """Queries over one `Database`. All raise Unavailable when it is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, request: NewRequest) -> None:
+        """Store a new request as accepted. Raises DuplicateKey where the client's idempotency key is taken."""
+        self._database.execute(
+            "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, idempotency_key, request_hash,"
+            " state, checklist, checklist_version, item, reference, photos, accepted_at, updated_at)"
+            " VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+            (
+                request.inspection_id,
+                request.client_id,
+                request.idempotency_key,
+                request.request_hash,
+                request.checklist,
+                request.checklist_version,
+                json.dumps(request.item),
+                request.reference,
+                json.dumps(request.photos),
+            ),
+        )
+
+    def by_idempotency_key(self, client_id: str, key: str) -> tuple[str, bytes] | None:
+        """The inspection id and request hash stored under the client's key."""
+        row = self._database.one(
+            "SELECT inspection_id, request_hash FROM rvpxbverification_request_data"
+            " WHERE client_id = %s AND idempotency_key = %s",
+            (client_id, key),
+        )
+        return (row["inspection_id"], row["request_hash"]) if row else None
+
+    def state(self, inspection_id: str) -> State | None:
+        """The state alone: what a waiting request asks for again and again."""
+        row = self._database.one(
+            "SELECT state FROM rvpxbverification_request_data WHERE inspection_id = %s", (inspection_id,)
+        )
+        return State(row["state"]) if row else None
+
+    def find(self, client_id: str, inspection_id: str) -> Row | None:
+        """One of the client's own inspections with its result or failure; JSON columns still as text."""
+        return self._database.one(
+            f"{_WHOLE} WHERE q.client_id = %s AND q.inspection_id = %s", (client_id, inspection_id)
+        )
+
+    def page(self, client_id: str, *, before: int | None, state: State | None, limit: int) -> list[Row]:
+        """The client's inspections, newest first, with sequence < `before`."""
+        where, values = ["q.client_id = %s"], [client_id]
+        if before is not None:
+            where.append("q.sequence < %s")
+            values.append(str(before))
+        if state is not None:
+            where.append("q.state = %s")
+            values.append(state.value)
+        return self._database.all(
+            f"{_WHOLE} WHERE {' AND '.join(where)} ORDER BY q.sequence DESC LIMIT {int(limit)}", values
+        )
+
+
+_WHOLE = (
+    "SELECT q.sequence, q.inspection_id, q.state, q.checklist, q.checklist_version, q.item, q.reference, q.photos,"
+    " q.accepted_at, q.finished_at,"
+    " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.prechecked_at) / 1000 AS prechecked_ms,"
+    " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.inferred_at) / 1000 AS inferred_ms,"
+    " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.finished_at) / 1000 AS finished_ms,"
+    " r.outcome, r.answers, r.reasons, r.model, r.served_by, r.usage_counts, r.timings_ms,"
+    " f.code AS failure_code, f.detail AS failure_detail"
+    " FROM rvpxbverification_request_data q"
+    " LEFT JOIN rvpxbverification r ON r.inspection_id = q.inspection_id"
+    " LEFT JOIN rvpxbverification_fail f ON f.inspection_id = q.inspection_id"
+)

@@ -1,0 +1,69 @@
+"""How a resolver answers when a route raises: always problem+json, never a traceback or a value of the request."""
+
+import json
+from http import HTTPStatus
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from core.errors import (
+    PROBLEM_JSON,
+    InvalidRequest,
+    NotJson,
+    ScrutineerError,
+    UnknownRoute,
+    problem,
+    problem_headers,
+)
+from core.observability import logger, metrics, where
+
+SOURCES = ("body", "query", "path", "header")
+
+
+def answer_with_problems(app: APIGatewayRestResolver) -> None:
+    """Give `app` its error handlers."""
+
+    def known(error: ScrutineerError) -> Response[str]:
+        return _response(error)
+
+    def invalid(error: RequestValidationError) -> Response[str]:
+        return _response(*_from_validation(error))
+
+    def unexpected(error: Exception) -> Response[str]:
+        logger.error("the request failed", error_type=type(error).__name__, where=where(error))
+        metrics.add_metric("RequestsFailed", "Count", 1)
+        return _response(ScrutineerError("The request could not be served; its id helps us find out why."))
+
+    def unknown(error: NotFoundError) -> Response[str]:
+        return _response(UnknownRoute("There is no such route."))
+
+    app.exception_handler(ScrutineerError)(known)
+    app.exception_handler(RequestValidationError)(invalid)
+    app.exception_handler(Exception)(unexpected)
+    app.not_found(unknown)
+
+
+def _response(error: ScrutineerError, errors: list[dict[str, str]] | None = None) -> Response[str]:
+    return Response(
+        status_code=HTTPStatus(error.status),
+        content_type=PROBLEM_JSON,
+        body=json.dumps(problem(error, errors=errors)),
+        headers=dict(problem_headers(error)),
+    )
+
+
+def _from_validation(error: RequestValidationError) -> tuple[ScrutineerError, list[dict[str, str]]]:
+    """Pydantic's findings without the values that were sent: they may be photos."""
+    found = [{"field": _field(each["loc"]), "problem": str(each["msg"])} for each in error.errors()]
+    if any(each["type"].startswith("json_invalid") for each in error.errors()):
+        return NotJson("The body is not valid JSON."), []
+    first = found[0]
+    return InvalidRequest(f"{first['field']}: {first['problem']}.", field=first["field"]), found
+
+
+def _field(location: tuple[str | int, ...]) -> str:
+    """`("body", "photos", 0, "data")` as `photos[0].data`."""
+    parts = location[1:] if location and location[0] in SOURCES else location
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    return path or str(location[0] if location else "body")

@@ -1,0 +1,73 @@
+"""Typed settings from a mapping that is passed in; each stage's own are in `<stage>/settings.py`.
+
+Nothing here reads the environment: a composition root hands it over, a test hands over a dictionary.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class InvalidSetting(Exception):
+    """A setting is missing or malformed: the operator's mistake, told at the first use of the function."""
+
+
+def text(env: Mapping[str, str], name: str) -> str:
+    """A required setting."""
+    try:
+        return env[name]
+    except KeyError:
+        raise InvalidSetting(f"{name} is not set") from None
+
+
+def number(env: Mapping[str, str], name: str, *, least: int = 0) -> int:
+    """A required whole number, at least `least`."""
+    value = text(env, name)
+    if not value.isascii() or not value.isdigit() or int(value) < least:
+        raise InvalidSetting(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
+def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """A required setting with a closed list of values."""
+    value = text(env, name)
+    if value not in allowed:
+        raise InvalidSetting(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Where MySQL is and how to sign in: `iam` through RDS Proxy (a signed token over TLS), or a password."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    auth: str
+    tls: bool
+    password: str
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "DatabaseSettings":
+        auth = choice(env, "DATABASE_AUTH", ("iam", "password"))
+        return cls(
+            host=text(env, "DATABASE_HOST"),
+            port=number(env, "DATABASE_PORT", least=1),
+            name=text(env, "DATABASE_NAME"),
+            user=text(env, "DATABASE_USER"),
+            auth=auth,
+            tls=choice(env, "DATABASE_TLS", ("true", "false")) == "true",
+            password=text(env, "DATABASE_PASSWORD") if auth == "password" else "",
+        )
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How long a worker may hold an inspection, and how often one stage may try it."""
+
+    lease_s: int
+    max_attempts: int
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "WorkerSettings":
+        return cls(lease_s=number(env, "LEASE_S", least=1), max_attempts=number(env, "MAX_ATTEMPTS", least=1))

@@ -1,0 +1,39 @@
+"""SQS event in, partial batch failures out: how a queued stage meets Lambda."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from core.errors import Unavailable
+from core.observability import logger
+from core.queues import SqsQueue, StageMessage
+from core.worker import backoff_s
+
+
+def handle_batch(
+    event: dict[str, Any], context: LambdaContext, *, run: Callable[[str], None], queue: SqsQueue
+) -> dict[str, Any]:
+    """Run every message of the batch; those that failed go back to the queue, the others are done.
+
+    `queue` is the stage's own: a message that failed only because something was away comes back after seconds, not
+    after the visibility timeout. Any other failure waits that timeout out and ends in the dead-letter queue.
+    """
+
+    def handle(record: SQSRecord) -> None:
+        try:
+            run(StageMessage.model_validate_json(record.body).inspection_id)
+        except Unavailable as error:
+            received = int(record.attributes.approximate_receive_count)
+            logger.warning("message goes back", code=error.code, received=received)
+            queue.return_message(record.receipt_handle, after_s=backoff_s(received))
+            raise
+        except Exception as error:
+            logger.error("message failed", error_type=type(error).__name__)
+            raise
+
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    answer = process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
+    return dict(answer)

@@ -1,0 +1,194 @@
+"""The same tables as a worker uses them: claim, do, step forward or finish, all fenced by the lease.
+
+Every step is one conditional UPDATE: it names the state it starts from and the lease it holds. A worker whose lease
+went to another finds no row to change and is told so (`LostLease`), so a late writer can't do harm.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.database import Database, DuplicateKey, Transaction
+from core.states import State, can_step
+
+MOMENT_COLUMN = {State.PRECHECKED: "prechecked_at", State.INFERRED: "inferred_at"}
+
+
+class LostLease(Exception):
+    """The inspection moved on, or another worker holds it: what this worker found must be dropped."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A request that this worker may work on until its lease ends; `attempt` counts from 1."""
+
+    inspection_id: str
+    client_id: str
+    owner: str
+    attempt: int
+    checklist: str
+    checklist_version: int
+    item: dict[str, Any]
+    photos: list[dict[str, Any]]
+    elapsed_ms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class NotClaimed:
+    """Why not: the state it is in (None: there is no such inspection), and whether the next stage was told of it."""
+
+    state: State | None
+    queued: bool
+
+
+class WorkRecords:
+    """Steps over one `Database`. All raise Unavailable when it is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, inspection_id: str, state: State, owner: str, lease_s: int) -> Claimed | NotClaimed:
+        """Take the lease if the inspection waits in `state` and nobody holds it."""
+
+        def work(transaction: Transaction) -> Claimed | NotClaimed:
+            won = transaction.execute(
+                "UPDATE rvpxbverification_request_data SET lease_owner = %s, attempts = attempts + 1,"
+                " lease_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND, updated_at = UTC_TIMESTAMP(6)"
+                " WHERE inspection_id = %s AND state = %s"
+                " AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))",
+                (owner, lease_s, inspection_id, state.value),
+            )
+            row = transaction.one(
+                "SELECT inspection_id, client_id, state, queued_at, attempts, checklist, checklist_version, item,"
+                " photos, TIMESTAMPDIFF(MICROSECOND, accepted_at, prechecked_at) / 1000 AS prechecked_ms,"
+                " TIMESTAMPDIFF(MICROSECOND, accepted_at, inferred_at) / 1000 AS inferred_ms"
+                " FROM rvpxbverification_request_data WHERE inspection_id = %s",
+                (inspection_id,),
+            )
+            if row is None:
+                return NotClaimed(state=None, queued=False)
+            if not won:
+                return NotClaimed(state=State(row["state"]), queued=row["queued_at"] is not None)
+            return Claimed(
+                inspection_id=inspection_id,
+                client_id=row["client_id"],
+                owner=owner,
+                attempt=row["attempts"],
+                checklist=row["checklist"],
+                checklist_version=row["checklist_version"],
+                item=json.loads(row["item"]),
+                photos=json.loads(row["photos"]),
+                elapsed_ms={
+                    name: float(row[f"{name}_ms"])
+                    for name in ("prechecked", "inferred")
+                    if row[f"{name}_ms"] is not None
+                },
+            )
+
+        return self._database.transaction(work)
+
+    def release(self, claimed: Claimed) -> bool:
+        """Give the lease back before its time, so that another attempt may follow; False where it is already lost."""
+        return bool(
+            self._database.execute(
+                "UPDATE rvpxbverification_request_data SET lease_owner = NULL, lease_until = NULL, queued_at = NULL,"
+                " updated_at = UTC_TIMESTAMP(6) WHERE inspection_id = %s AND lease_owner = %s",
+                (claimed.inspection_id, claimed.owner),
+            )
+        )
+
+    def advance(
+        self, claimed: Claimed, start: State, end: State, photos: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
+        """A step that is not the last one; `photos` replaces what is known of them. Raises LostLease."""
+        self._database.transaction(lambda transaction: self._step(transaction, claimed, start, end, photos))
+
+    def finish_with_result(self, claimed: Claimed, start: State, result: Mapping[str, Any]) -> None:
+        """The verdict and the final state in one transaction. `result` has the columns of the results table.
+
+        Raises LostLease.
+        """
+        end = State(result["outcome"])
+
+        def work(transaction: Transaction) -> None:
+            self._step(transaction, claimed, start, end, None)
+            transaction.execute(
+                "INSERT INTO rvpxbverification (inspection_id, client_id, outcome, answers, reasons, model, served_by,"
+                " usage_counts, timings_ms, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))",
+                (
+                    claimed.inspection_id,
+                    claimed.client_id,
+                    end.value,
+                    *(json.dumps(result[name]) for name in ("answers", "reasons", "model")),
+                    result["served_by"],
+                    *(json.dumps(result[name]) for name in ("usage_counts", "timings_ms")),
+                ),
+            )
+
+        self._once(work)
+
+    def finish_with_failure(
+        self,
+        claimed: Claimed,
+        start: State,
+        end: State,
+        *,
+        code: str,
+        detail: str,
+        photos: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """An end without a verdict, in one transaction. Raises LostLease."""
+
+        def work(transaction: Transaction) -> None:
+            self._step(transaction, claimed, start, end, photos)
+            insert_failure(transaction, claimed.inspection_id, claimed.client_id, end, code, detail)
+
+        self._once(work)
+
+    def _once(self, work: Callable[[Transaction], None]) -> None:
+        try:
+            self._database.transaction(work)
+        except DuplicateKey as error:
+            raise LostLease("there is a result already") from error
+
+    def _step(
+        self,
+        transaction: Transaction,
+        claimed: Claimed,
+        start: State,
+        end: State,
+        photos: Sequence[Mapping[str, Any]] | None,
+    ) -> None:
+        if not can_step(start, end):
+            raise ValueError(f"{start} does not lead to {end}")
+        changes = [
+            "state = %s",
+            "attempts = 0",
+            "lease_owner = NULL",
+            "lease_until = NULL",
+            "queued_at = NULL",
+            "updated_at = UTC_TIMESTAMP(6)",
+            f"{MOMENT_COLUMN.get(end, 'finished_at')} = UTC_TIMESTAMP(6)",
+        ]
+        values: list[Any] = [end.value]
+        if photos is not None:
+            changes.append("photos = %s")
+            values.append(json.dumps(photos))
+        changed = transaction.execute(
+            f"UPDATE rvpxbverification_request_data SET {', '.join(changes)}"
+            " WHERE inspection_id = %s AND state = %s AND lease_owner = %s",
+            (*values, claimed.inspection_id, start.value, claimed.owner),
+        )
+        if not changed:
+            raise LostLease(f"{claimed.inspection_id} is no longer this worker's")
+
+
+def insert_failure(
+    transaction: Transaction, inspection_id: str, client_id: str, outcome: State, code: str, detail: str
+) -> None:
+    transaction.execute(
+        "INSERT INTO rvpxbverification_fail (inspection_id, client_id, outcome, code, detail, created_at)"
+        " VALUES (%s, %s, %s, %s, %s, UTC_TIMESTAMP(6))",
+        (inspection_id, client_id, outcome.value, code, detail[:1000]),
+    )

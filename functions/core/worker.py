@@ -1,0 +1,139 @@
+"""The frame around every queued stage: claim the inspection, do the stage's work, step on, tell the next stage.
+
+Retries live here and nowhere else. What may pass (`Unavailable`) is tried again after a growing, jittered delay by a
+new message, so the queue's receive count is left for what really is poison; after `max_attempts` the inspection ends
+as `error`. Doubled and late messages find no inspection to claim and are dropped.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from core.errors import ScrutineerError, Unavailable
+from core.handover import Handover
+from core.observability import logger, where
+from core.settings import WorkerSettings
+from core.states import FINAL, State
+from core.work_records import Claimed, LostLease, NotClaimed, WorkRecords
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 2, 60
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """The stage is done; the next one takes the inspection in `state`."""
+
+    state: State
+    photos: Sequence[Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """There is a verdict; `result` has the columns of the results table."""
+
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The inspection ends here without a verdict."""
+
+    state: State
+    code: str
+    detail: str
+    photos: Sequence[Mapping[str, Any]] | None = None
+
+
+Outcome = Advanced | Judged | Ended
+
+
+class UnknownInspection(Exception):
+    """A message names an inspection that no row knows: poison, for the dead-letter queue."""
+
+
+class StageWorker:
+    """One stage: it takes inspections in state `takes` and does `work` on them, once at a time each."""
+
+    def __init__(
+        self,
+        *,
+        takes: State,
+        work: Callable[[Claimed], Outcome],
+        records: WorkRecords,
+        handover: Handover,
+        settings: WorkerSettings,
+    ) -> None:
+        self._takes = takes
+        self._work = work
+        self._records = records
+        self._handover = handover
+        self._settings = settings
+
+    def run(self, inspection_id: str) -> None:
+        """Move one inspection on. Raises what a redelivery of the message may mend (Unavailable), or UnknownInspection.
+
+        Returning means that the message is done with, whether or not there was something to do.
+        """
+        logger.append_keys(inspection_id=inspection_id)
+        claimed = self._records.claim(inspection_id, self._takes, uuid4().hex, self._settings.lease_s)
+        if isinstance(claimed, NotClaimed):
+            self._pass_on(inspection_id, claimed)
+            return
+        try:
+            self._settle(claimed, self._outcome(claimed))
+        except LostLease:
+            logger.warning("another worker has this inspection; dropped what was found", attempt=claimed.attempt)
+
+    def _pass_on(self, inspection_id: str, found: NotClaimed) -> None:
+        if found.state is None:
+            raise UnknownInspection(inspection_id)
+        done_here = found.state is not self._takes and found.state not in FINAL
+        if done_here and not found.queued and self._handover.leads_on(found.state):
+            logger.info("the step was committed but never told on", state=found.state)
+            self._handover.tell(inspection_id, found.state)
+
+    def _outcome(self, claimed: Claimed) -> Outcome | Unavailable:
+        if claimed.attempt > self._settings.max_attempts:
+            return Ended(State.ERROR, "internal_error", "Every attempt of a stage was cut off.")
+        try:
+            return self._work(claimed)
+        except Unavailable as error:
+            return error
+        except ScrutineerError as error:
+            return Ended(State.ERROR, error.code, error.detail)
+        except LostLease:
+            raise
+        except Exception as error:  # the outermost edge of a stage: a bug must end in a record, not in a loop
+            logger.error("the stage failed", error_type=type(error).__name__, where=where(error))
+            return Unavailable("The stage failed.")
+
+    def _settle(self, claimed: Claimed, outcome: Outcome | Unavailable) -> None:
+        match outcome:
+            case Advanced(state, photos):
+                self._records.advance(claimed, self._takes, state, photos)
+                self._handover.tell(claimed.inspection_id, state)
+            case Judged(result):
+                self._records.finish_with_result(claimed, self._takes, result)
+            case Ended(state, code, detail, photos):
+                self._records.finish_with_failure(claimed, self._takes, state, code=code, detail=detail, photos=photos)
+            case Unavailable():
+                self._try_again(claimed, outcome)
+
+    def _try_again(self, claimed: Claimed, error: Unavailable) -> None:
+        if claimed.attempt >= self._settings.max_attempts:
+            detail = f"{error.detail} Gave up after {claimed.attempt} attempts."
+            self._settle(claimed, Ended(State.ERROR, error.code, detail))
+            return
+        delay_s = error.retry_after_s or backoff_s(claimed.attempt)
+        logger.warning("will be tried again", code=error.code, attempt=claimed.attempt, delay_s=delay_s)
+        if self._records.release(claimed):
+            self._handover.tell(claimed.inspection_id, self._takes, delay_s)
+
+
+def backoff_s(attempt: int) -> int:
+    """Whole seconds before attempt `attempt` + 1: doubled each time, the upper half of it random, so that many
+    that failed together do not come back together."""
+    longest = min(FIRST_DELAY_S * 2 ** (attempt - 1), LONGEST_DELAY_S)
+    return round(random.uniform(longest / 2, longest))

@@ -1,0 +1,1 @@
+"""From the model's answers to a verdict."""

@@ -1,0 +1,23 @@
+"""What the format stage is told by its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.settings import DatabaseSettings, WorkerSettings, text
+
+
+@dataclass(frozen=True)
+class Settings:
+    database: DatabaseSettings
+    worker: WorkerSettings
+    bucket: str
+    format_queue_url: str
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Settings":
+        return cls(
+            database=DatabaseSettings.from_environment(env),
+            worker=WorkerSettings.from_environment(env),
+            bucket=text(env, "BUCKET"),
+            format_queue_url=text(env, "FORMAT_QUEUE_URL"),
+        )

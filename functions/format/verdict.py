@@ -1,0 +1,63 @@
+"""The verdict rules: pass, fail and review follow from the checklist and the probabilities, and from nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.checklists import Checklist, Question
+from core.contract import Answer
+from core.states import State
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the answers add up to; a reason is a sentence for a person."""
+
+    outcome: State
+    answers: Sequence[Answer]
+    reasons: Sequence[str]
+
+
+def judge(checklist: Checklist, probabilities: Mapping[str, Mapping[str, float]]) -> Judgement:
+    """`probabilities` holds, for every question id, a probability for each of its answers.
+
+    - A required question that is surely answered against what is expected: failed.
+    - Else a required question whose answer is less probable than its `review_below`: review.
+    - Else: passed. Questions that are not required are recorded and change nothing.
+    """
+    answers = [_answer(question, probabilities[question.id]) for question in checklist.questions]
+    required = [answer for question, answer in zip(checklist.questions, answers, strict=True) if question.required]
+    wrong = [_reason(answer) for answer in required if answer.outcome == "not_met"]
+    unsure = [_reason(answer) for answer in required if answer.outcome == "unsure"]
+    if wrong:
+        return Judgement(State.FAILED, answers, wrong + unsure)
+    if unsure:
+        return Judgement(State.REVIEW, answers, unsure)
+    return Judgement(State.PASSED, answers, [])
+
+
+def _answer(question: Question, given: Mapping[str, float]) -> Answer:
+    """The most probable answer; of equals, the one that the checklist lists first."""
+    chosen = max(question.answers, key=lambda answer: given[answer])
+    return Answer(
+        question_id=question.id,
+        text=question.text,
+        answer=chosen,
+        probability=given[chosen],
+        probabilities={answer: given[answer] for answer in question.answers},
+        expected=question.expected,
+        outcome=_outcome(question, chosen, given[chosen]),
+    )
+
+
+def _outcome(question: Question, chosen: str, probability: float) -> Literal["met", "not_met", "unsure", "recorded"]:
+    if question.expected is None:
+        return "recorded"
+    if probability < question.review_below:
+        return "unsure"
+    return "met" if chosen == question.expected else "not_met"
+
+
+def _reason(answer: Answer) -> str:
+    found = f'{answer.text} "{answer.answer}" ({answer.probability:.0%}), expected "{answer.expected}"'
+    return f"{found}: too unsure to decide." if answer.outcome == "unsure" else f"{found}."

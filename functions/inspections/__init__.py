@@ -1,0 +1,1 @@
+"""The front: accept an inspection, wait for it, show it, list them."""

@@ -1,0 +1,118 @@
+"""Accepting an inspection: check all of it, store the photos, commit one row, tell the first stage.
+
+The order is the promise. Photos are in the bucket before the row is committed, and the client hears of the inspection
+only after; what a crash leaves behind is at worst a photo that nobody refers to, which the bucket's lifecycle removes.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from core import checklists
+from core.checklists import Checklist
+from core.contract import InspectionInput
+from core.database import DuplicateKey
+from core.errors import IdempotencyConflict, PhotoCount, Unavailable
+from core.handover import Handover
+from core.identifiers import new_identifier
+from core.inspection_records import InspectionRecords, NewRequest
+from core.observability import logger
+from core.states import State
+from core.storage import ObjectStore, photo_key
+from inspections.inline_photo import DecodedPhoto, decode
+
+UPLOADS_AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The inspection that the request led to, and whether an earlier one with the same key already had."""
+
+    inspection_id: str
+    repeated: bool
+
+
+class Accept:
+    """Turns a valid request into an accepted inspection."""
+
+    def __init__(self, records: InspectionRecords, store: ObjectStore, handover: Handover) -> None:
+        self._records = records
+        self._store = store
+        self._handover = handover
+        self._uploads = ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload")
+
+    def __call__(self, request: InspectionInput, client_id: str, idempotency_key: str | None) -> Acceptance:
+        """Raises InvalidRequest and its kin, IdempotencyConflict, Unavailable; in every case nothing was accepted."""
+        checklist = checklists.latest(request.checklist)
+        _check_count(checklist, len(request.photos))
+        photos = [decode(photo, index) for index, photo in enumerate(request.photos)]
+        fingerprint = _fingerprint(request, photos)
+        if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
+            return earlier
+        inspection_id = new_identifier("insp")
+        self._store_photos(inspection_id, photos)
+        try:
+            self._records.add(
+                NewRequest(
+                    inspection_id=inspection_id,
+                    client_id=client_id,
+                    idempotency_key=idempotency_key,
+                    request_hash=fingerprint,
+                    checklist=checklist.name,
+                    checklist_version=checklist.version,
+                    item=request.item.model_dump(exclude_none=True),
+                    reference=request.reference,
+                    photos=[photo.described() for photo in photos],
+                )
+            )
+        except DuplicateKey as error:
+            # The same key at the same moment: the other request was first.
+            if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
+                return earlier
+            raise Unavailable("The request can't be stored at the moment.", retry_after_s=1) from error
+        self._tell(inspection_id)
+        return Acceptance(inspection_id, repeated=False)
+
+    def _earlier(self, client_id: str, key: str, fingerprint: bytes) -> Acceptance | None:
+        found = self._records.by_idempotency_key(client_id, key)
+        if found is None:
+            return None
+        inspection_id, its_fingerprint = found
+        if its_fingerprint != fingerprint:
+            raise IdempotencyConflict("This Idempotency-Key came with another request before.", field="Idempotency-Key")
+        return Acceptance(inspection_id, repeated=True)
+
+    def _store_photos(self, inspection_id: str, photos: Sequence[DecodedPhoto]) -> None:
+        """All or an error; a photo that was stored before another one failed is an orphan and ages out."""
+        uploads = [
+            self._uploads.submit(self._store.put, photo_key(inspection_id, photo.index), photo.data, photo.media_type)
+            for photo in photos
+        ]
+        for upload in uploads:
+            upload.result()
+
+    def _tell(self, inspection_id: str) -> None:
+        """The row is committed, so the inspection is accepted even if the queue is away: the sweeper sends it later."""
+        try:
+            self._handover.tell(inspection_id, State.ACCEPTED)
+        except Unavailable:
+            logger.warning("accepted but not queued; the sweeper will send it", inspection_id=inspection_id)
+
+
+def _check_count(checklist: Checklist, count: int) -> None:
+    rules = checklist.photos
+    if not rules.min_count <= count <= rules.max_count:
+        raise PhotoCount(
+            f"Checklist {checklist.name} takes {rules.min_count} to {rules.max_count} photos; there are {count}.",
+            field="photos",
+        )
+
+
+def _fingerprint(request: InspectionInput, photos: Sequence[DecodedPhoto]) -> bytes:
+    """SHA-256 over what was asked, photos by their hash: two requests are the same if theirs are."""
+    asked: dict[str, Any] = request.model_dump(mode="json", exclude={"photos"})
+    asked["photos"] = [photo.described() for photo in photos]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()

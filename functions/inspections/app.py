@@ -1,0 +1,157 @@
+"""`/v1/inspections`: the front of the REST API."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from core import aws
+from core.composition import open_database
+from core.contract import Inspection, InspectionInput, InspectionPage, Problem
+from core.errors import NotFound
+from core.handover import Handover
+from core.identifiers import is_identifier
+from core.inspection_records import InspectionRecords
+from core.observability import logger, metrics, tracer
+from core.problem_responses import answer_with_problems
+from core.queues import SqsQueue
+from core.states import State
+from core.storage import S3ObjectStore
+from inspections.accept import Accept
+from inspections.cursor import decode_cursor, encode_cursor
+from inspections.presentation import present
+from inspections.settings import Settings
+from inspections.waiting import preferred_wait_s, wait_until_final
+
+ANSWERING_TAKES_S = 2  # kept back from the function's own time for reading the row and answering
+
+app = APIGatewayRestResolver(enable_validation=True)
+answer_with_problems(app)
+
+PROBLEMS: dict[int, Any] = {
+    status: {"description": what, "content": {"application/problem+json": {"model": Problem}}}
+    for status, what in {
+        400: "The request is not valid; `code` and `field` say why.",
+        401: "No key, or one that is not valid.",
+        404: "Unknown, or another client's.",
+        409: "The idempotency key was used with another request.",
+        413: "The body or a photo is too large.",
+        429: "Too many requests; `Retry-After` says when to come back.",
+        503: "Not available at the moment; nothing was stored.",
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class Services:
+    records: InspectionRecords
+    accept: Accept
+
+
+@cache
+def services() -> Services:
+    settings = Settings.from_environment(os.environ)
+    database = open_database(settings.database)
+    records = InspectionRecords(database)
+    queue = SqsQueue(aws.sqs(), settings.precheck_queue_url)
+    store = S3ObjectStore(aws.s3(), settings.bucket)
+    return Services(records, Accept(records, store, Handover(database, {State.ACCEPTED: queue})))
+
+
+@app.post(
+    "/v1/inspections",
+    summary="Have photos inspected",
+    description="Waits for the verdict as `Prefer` says: `wait=N` seconds (20 by default, at most 25) or "
+    "`respond-async`. The same `Idempotency-Key` with the same request leads to the same inspection.",
+    responses={
+        200: {"description": "Final", "content": {"application/json": {"model": Inspection}}},
+        202: {"description": "Accepted and stored; ask again", "content": {"application/json": {"model": Inspection}}},
+        **PROBLEMS,
+    },
+    tags=["Inspections"],
+)
+@tracer.capture_method(capture_response=False)
+def create_inspection(
+    body: Annotated[InspectionInput, Body()],
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
+    ] = None,
+    prefer: Annotated[str | None, Header(alias="Prefer", max_length=200)] = None,
+) -> Response[str]:
+    wait_s = preferred_wait_s(prefer)
+    acceptance = services().accept(body, _client_id(), idempotency_key)
+    metrics.add_metric("InspectionsAccepted", "Count", 0 if acceptance.repeated else 1)
+    logger.append_keys(inspection_id=acceptance.inspection_id)
+    left_s = app.lambda_context.get_remaining_time_in_millis() / 1000 - ANSWERING_TAKES_S
+    wait_until_final(services().records, acceptance.inspection_id, min(wait_s, left_s))
+    inspection = _own_inspection(acceptance.inspection_id)
+    headers = {"Location": f"/v1/inspections/{inspection.id}", "Preference-Applied": _applied(wait_s)}
+    if not inspection.final:
+        headers["Retry-After"] = "1"
+    return _json(200 if inspection.final else 202, inspection.model_dump_json(), headers)
+
+
+@app.get(
+    "/v1/inspections/<inspection_id>",
+    summary="One inspection",
+    responses={
+        200: {"description": "As it stands", "content": {"application/json": {"model": Inspection}}},
+        **PROBLEMS,
+    },
+    tags=["Inspections"],
+)
+@tracer.capture_method(capture_response=False)
+def get_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Response[str]:
+    return _json(200, _own_inspection(inspection_id).model_dump_json())
+
+
+@app.get(
+    "/v1/inspections",
+    summary="The client's inspections, newest first",
+    responses={200: {"description": "A page", "content": {"application/json": {"model": InspectionPage}}}, **PROBLEMS},
+    tags=["Inspections"],
+)
+@tracer.capture_method(capture_response=False)
+def list_inspections(
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    state: Annotated[State | None, Query()] = None,
+) -> Response[str]:
+    before = decode_cursor(cursor) if cursor is not None else None
+    rows = services().records.page(_client_id(), before=before, state=state, limit=limit + 1)
+    more = encode_cursor(rows[limit - 1]["sequence"]) if len(rows) > limit else None
+    page = InspectionPage(inspections=[present(row) for row in rows[:limit]], next_cursor=more)
+    return _json(200, page.model_dump_json())
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
+
+
+def _own_inspection(inspection_id: str) -> Inspection:
+    row = services().records.find(_client_id(), inspection_id) if is_identifier(inspection_id, "insp") else None
+    if row is None:
+        raise NotFound("There is no such inspection.")
+    return present(row)
+
+
+def _client_id() -> str:
+    """From the authorizer's word alone, never from anything that the client sent."""
+    client_id: str = app.current_event.request_context.authorizer["client_id"]
+    return client_id
+
+
+def _applied(wait_s: int) -> str:
+    return f"wait={wait_s}" if wait_s else "respond-async"
+
+
+def _json(status: int, body: str, headers: Mapping[str, str] | None = None) -> Response[str]:
+    return Response(status_code=status, content_type="application/json", body=body, headers=dict(headers or {}))

@@ -1,0 +1,62 @@
+"""From a row to the inspection that its client sees."""
+
+import json
+from datetime import UTC, datetime
+
+from core.contract import ChecklistName, Failure, Inspection, Item, ModelName, Photo, Verdict
+from core.database import Row
+from core.states import FINAL, State
+
+STAGE_ENDS = (("precheck", "prechecked_ms"), ("invoke", "inferred_ms"), ("format", "finished_ms"))
+
+
+def present(row: Row) -> Inspection:
+    """`row` is one of InspectionRecords.find or .page."""
+    state = State(row["state"])
+    return Inspection(
+        id=row["inspection_id"],
+        state=state,
+        final=state in FINAL,
+        checklist=ChecklistName(name=row["checklist"], version=row["checklist_version"]),
+        item=Item.model_validate_json(row["item"]),
+        reference=row["reference"],
+        photos=[Photo.model_validate(photo) for photo in json.loads(row["photos"])],
+        verdict=_verdict(row),
+        failure=Failure(code=row["failure_code"], detail=row["failure_detail"]) if row["failure_code"] else None,
+        accepted_at=_utc(row["accepted_at"]),
+        finished_at=_utc(row["finished_at"]) if row["finished_at"] else None,
+        timings_ms=_timings(row),
+    )
+
+
+def _verdict(row: Row) -> Verdict | None:
+    if row["outcome"] is None:
+        return None
+    return Verdict(
+        outcome=row["outcome"],
+        reasons=json.loads(row["reasons"]),
+        answers=json.loads(row["answers"]),
+        model=ModelName.model_validate_json(row["model"]),
+        served_by=row["served_by"],
+        usage=json.loads(row["usage_counts"]),
+    )
+
+
+def _timings(row: Row) -> dict[str, float]:
+    """Each stage from the end of the one before, queueing included; then the endpoint's own split, if it gave one."""
+    timings: dict[str, float] = {}
+    before = 0.0
+    for stage, column in STAGE_ENDS:
+        if row[column] is not None:
+            timings[stage] = round(float(row[column]) - before, 1)
+            before = float(row[column])
+    if row["finished_ms"] is not None:
+        timings["total"] = round(float(row["finished_ms"]), 1)
+    if row["timings_ms"]:
+        timings |= {f"endpoint_{name}": value for name, value in json.loads(row["timings_ms"]).items()}
+    return timings
+
+
+def _utc(moment: datetime) -> datetime:
+    """MySQL's DATETIME has no zone; ours are all UTC."""
+    return moment.replace(tzinfo=UTC)

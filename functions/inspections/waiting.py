@@ -1,0 +1,48 @@
+"""How long a client wants to wait (RFC 7240), and the waiting itself."""
+
+import re
+import time
+from collections.abc import Callable
+
+from core.errors import InvalidRequest
+from core.inspection_records import InspectionRecords
+from core.states import FINAL
+
+DEFAULT_WAIT_S, LONGEST_WAIT_S = 20, 25
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.25
+
+
+def preferred_wait_s(prefer: str | None) -> int:
+    """Seconds from a `Prefer` header: `wait=N` (at most 25), `respond-async` (0), 20 where it says neither.
+
+    RFC 7240 lets a server ignore preferences that it doesn't know. Raises InvalidRequest for `wait` without a number.
+    """
+    wait_s = DEFAULT_WAIT_S
+    for preference in (prefer or "").split(","):
+        name, _, value = (part.strip() for part in preference.partition("="))
+        if name.lower() == "respond-async":
+            return 0
+        if name.lower() == "wait":
+            if not re.fullmatch(r'"?\d{1,6}"?', value):
+                raise InvalidRequest("Prefer: wait needs a whole number of seconds.", field="Prefer")
+            wait_s = min(int(value.strip('"')), LONGEST_WAIT_S)
+    return wait_s
+
+
+def wait_until_final(
+    records: InspectionRecords,
+    inspection_id: str,
+    wait_s: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Ask the database again and again, ever more slowly, whether the inspection is final; False when time is up."""
+    end = clock() + wait_s
+    pause_s = FIRST_PAUSE_S
+    while clock() < end:
+        if records.state(inspection_id) in FINAL:
+            return True
+        sleep(max(0.0, min(pause_s, end - clock())))
+        pause_s = min(pause_s * 1.25, LONGEST_PAUSE_S)
+    return False

@@ -1,0 +1,1 @@
+"""Ask the model, at most once an inspection."""

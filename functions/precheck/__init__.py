@@ -1,0 +1,1 @@
+"""Are the photos good enough to look at, before any GPU does."""

@@ -1,0 +1,76 @@
+"""The stage: get the photos, judge them, prepare them for the model - or reject with a hint before any GPU is asked."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from core import checklists
+from core.checklists import PhotoRules
+from core.contract import PhotoQuality
+from core.observability import metrics
+from core.states import State
+from core.storage import ObjectStore, photo_key, prepared_key
+from core.work_records import Claimed
+from core.worker import Advanced, Ended, Outcome
+from precheck.photo import DamagedPhoto, analyse, prepare
+from precheck.quality import damaged, judge
+
+TRANSFERS_AT_ONCE = 6
+
+
+class Precheck:
+    """Every photo must be usable: the courier still stands beside the parcel and can take one again."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._transfers = ThreadPoolExecutor(TRANSFERS_AT_ONCE, thread_name_prefix="transfer")
+
+    def __call__(self, claimed: Claimed) -> Outcome:
+        """Rejected with what is wrong with which photo, or prechecked with every photo prepared. Raises Unavailable."""
+        rules = checklists.load(claimed.checklist, claimed.checklist_version).photos
+        photos = list(
+            self._transfers.map(
+                lambda photo: self._store.get(photo_key(claimed.inspection_id, photo["index"])), claimed.photos
+            )
+        )
+        described, rejected = _judge_all(claimed.photos, photos, rules)
+        if rejected:
+            metrics.add_metric("PhotosRejected", "Count", len(rejected))
+            return Ended(State.REJECTED, "photos_unusable", " ".join(rejected), described)
+        self._prepare_all(claimed.inspection_id, described, photos, rules)
+        return Advanced(State.PRECHECKED, described)
+
+    def _prepare_all(
+        self, inspection_id: str, described: list[dict[str, Any]], photos: Sequence[bytes], rules: PhotoRules
+    ) -> None:
+        uploads = []
+        for entry, data in zip(described, photos, strict=True):
+            prepared = prepare(data, entry["media_type"], rules.long_side_px)
+            entry["prepared_bytes"] = len(prepared)
+            key = prepared_key(inspection_id, entry["index"])
+            uploads.append(self._transfers.submit(self._store.put, key, prepared, "image/jpeg"))
+        for upload in uploads:
+            upload.result()
+
+
+def _judge_all(
+    entries: Sequence[dict[str, Any]], photos: Sequence[bytes], rules: PhotoRules
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Each photo's row entry with its quality, and a sentence for each photo that must be taken again."""
+    described: list[dict[str, Any]] = []
+    rejected: list[str] = []
+    fingerprints: list[int] = []
+    for entry, data in zip(entries, photos, strict=True):
+        quality: PhotoQuality
+        try:
+            analysis = analyse(data, entry["media_type"])
+        except DamagedPhoto:
+            quality = damaged()
+        else:
+            quality = judge(analysis, rules.thresholds, fingerprints)
+            fingerprints.append(analysis.fingerprint)
+            entry = entry | {"width": analysis.width, "height": analysis.height}
+        described.append(entry | {"quality": quality.model_dump()})
+        if quality.verdict == "retake":
+            rejected.append(f"Photo {entry['index'] + 1}: {quality.hint}")
+    return described, rejected

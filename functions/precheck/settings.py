@@ -1,0 +1,25 @@
+"""What the pre-check is told by its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.settings import DatabaseSettings, WorkerSettings, text
+
+
+@dataclass(frozen=True)
+class Settings:
+    database: DatabaseSettings
+    worker: WorkerSettings
+    bucket: str
+    precheck_queue_url: str
+    invoke_queue_url: str
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Settings":
+        return cls(
+            database=DatabaseSettings.from_environment(env),
+            worker=WorkerSettings.from_environment(env),
+            bucket=text(env, "BUCKET"),
+            precheck_queue_url=text(env, "PRECHECK_QUEUE_URL"),
+            invoke_queue_url=text(env, "INVOKE_QUEUE_URL"),
+        )

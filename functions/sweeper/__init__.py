@@ -1,0 +1,1 @@
+"""Re-send what was committed but never queued."""

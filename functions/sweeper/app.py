@@ -1,0 +1,53 @@
+"""Scheduled every minute: put stuck inspections back on their way."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from core import aws
+from core.composition import open_database
+from core.handover import Handover
+from core.observability import logger, metrics, tracer
+from core.queues import SqsQueue
+from core.states import State
+from sweeper.settings import Settings
+from sweeper.stuck_records import StuckRecords
+from sweeper.sweep import sweep
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    records: StuckRecords
+    handover: Handover
+
+
+@cache
+def services() -> Services:
+    settings = Settings.from_environment(os.environ)
+    database = open_database(settings.database)
+    queues = {
+        State.ACCEPTED: SqsQueue(aws.sqs(), settings.precheck_queue_url),
+        State.PRECHECKED: SqsQueue(aws.sqs(), settings.invoke_queue_url),
+        State.INFERRED: SqsQueue(aws.sqs(), settings.format_queue_url),
+    }
+    return Services(settings, StuckRecords(database), Handover(database, queues))
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    settings = services().settings
+    swept = sweep(
+        services().records,
+        services().handover,
+        after_s=settings.sweep_after_s,
+        max_attempts=settings.max_attempts,
+    )
+    metrics.add_metric("InspectionsSweptUp", "Count", swept.sent)
+    metrics.add_metric("InspectionsGivenUp", "Count", swept.given_up)
+    return {"sent": swept.sent, "given_up": swept.given_up}

@@ -1,0 +1,50 @@
+"""The requests that no message will move any more, found and put back on their way, or ended."""
+
+from core.database import Database, Transaction
+from core.states import State
+from core.work_records import insert_failure
+
+
+class StuckRecords:
+    """Queries and steps over one `Database`. All raise Unavailable when it is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def stuck(self, *, after_s: int, lost_after_s: int, limit: int) -> list[tuple[str, State, int]]:
+        """Unfinished inspections that no message will move: (id, state, attempts), oldest first.
+
+        Committed but never queued for `after_s`; a worker died and nothing was sent since its lease; or a message is
+        older than `lost_after_s`, which no queue of ours keeps one waiting for.
+        """
+        rows = self._database.all(
+            "SELECT inspection_id, state, attempts FROM rvpxbverification_request_data"
+            " WHERE state IN ('accepted', 'prechecked', 'inferred') AND ("
+            " (queued_at IS NULL AND lease_until IS NULL AND updated_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND)"
+            " OR (lease_until < UTC_TIMESTAMP(6) AND (queued_at IS NULL OR queued_at < lease_until))"
+            " OR (lease_until IS NULL AND queued_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND))"
+            f" ORDER BY sequence LIMIT {int(limit)}",
+            (after_s, lost_after_s),
+        )
+        return [(row["inspection_id"], State(row["state"]), row["attempts"]) for row in rows]
+
+    def give_up(self, inspection_id: str, state: State, *, least_attempts: int, code: str, detail: str) -> bool:
+        """End an inspection whose every attempt died with its worker; False where it has moved on meanwhile."""
+
+        def work(transaction: Transaction) -> bool:
+            ended = transaction.execute(
+                "UPDATE rvpxbverification_request_data SET state = 'error', lease_owner = NULL, lease_until = NULL,"
+                " finished_at = UTC_TIMESTAMP(6), updated_at = UTC_TIMESTAMP(6)"
+                " WHERE inspection_id = %s AND state = %s AND attempts >= %s"
+                " AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))",
+                (inspection_id, state.value, least_attempts),
+            )
+            if ended:
+                row = transaction.one(
+                    "SELECT client_id FROM rvpxbverification_request_data WHERE inspection_id = %s", (inspection_id,)
+                )
+                assert row is not None
+                insert_failure(transaction, inspection_id, row["client_id"], State.ERROR, code, detail)
+            return bool(ended)
+
+        return self._database.transaction(work)
