@@ -1,0 +1,90 @@
+"""S3, SQS, Secrets Manager and the other AWS services: a moto server in a process of its own."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from scrutineer.local.ports import HOST, wait_until_open
+from scrutineer.local.processes import Processes
+from scrutineer.local.template_model import ACCOUNT, REGION, Template
+
+CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": REGION}
+
+
+class AwsServices:
+    """Listens on `port` of 127.0.0.1; keeps everything in memory."""
+
+    def __init__(self, port: int, *, processes: Processes, log_path: Path) -> None:
+        self.port = port
+        self.url = f"http://{HOST}:{port}"
+        self._processes = processes
+        self._log_path = log_path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with open(self._log_path, "ab") as log:
+            self._process = process = self._processes.start(
+                [sys.executable, "-m", "scrutineer.local.moto_process", str(self.port)],
+                cwd=self._log_path.parent,
+                env={
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "HOME": str(self._log_path.parent),
+                    "MOTO_ACCOUNT_ID": ACCOUNT,
+                    "AWS_DEFAULT_REGION": REGION,
+                    **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
+                },
+                output=log,
+            )
+        wait_until_open(
+            self.port, limit_s=30, what="the AWS services (moto)", alive=lambda: process.poll() is None
+        )
+
+    def create(self, template: Template) -> None:
+        """Makes the template's queues (dead-letter queues first), buckets, secrets and parameters."""
+        with ThreadPoolExecutor(4) as pool:
+            for done in [
+                pool.submit(self._create_queues, template),
+                pool.submit(self._create_buckets, template),
+                pool.submit(self._create_texts, template),
+            ]:
+                done.result()
+
+    def client(self, service: str, *, read_timeout_s: float = 30, connections: int = 10) -> Any:
+        """A boto3 client; thread-safe, as boto3's clients are. Retries are off: a failure here is to be seen."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            retries={"total_max_attempts": 1}, read_timeout=read_timeout_s, max_pool_connections=connections
+        )
+        return boto3.Session(**CREDENTIALS).client(service, endpoint_url=self.url, config=config)
+
+    def stop(self) -> None:
+        if self._process:
+            self._processes.end(self._process, grace_s=0)
+
+    def _create_queues(self, template: Template) -> None:
+        sqs = self.client("sqs")
+        for queue in sorted(template.queues.values(), key=lambda queue: "RedrivePolicy" in queue.attributes):
+            created = sqs.create_queue(QueueName=queue.name, Attributes=dict(queue.attributes))
+            assert created["QueueUrl"] == queue.url, (created["QueueUrl"], queue.url)
+
+    def _create_buckets(self, template: Template) -> None:
+        s3 = self.client("s3") if template.buckets else None
+        for bucket in template.buckets.values():
+            s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": REGION})
+            if bucket.versioned:
+                s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+
+    def _create_texts(self, template: Template) -> None:
+        if template.secrets:
+            client = self.client("secretsmanager")
+            for secret in template.secrets:
+                client.create_secret(Name=secret.name, SecretString=secret.value)
+        if template.parameters:
+            client = self.client("ssm")
+            for parameter in template.parameters:
+                client.put_parameter(Name=parameter.name, Value=parameter.value, Type="String")

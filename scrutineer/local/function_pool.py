@@ -1,0 +1,169 @@
+"""One function and its slots: Lambda's concurrency, cold and warm starts and throttling."""
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scrutineer.local.errors import PayloadTooLarge, Throttled
+from scrutineer.local.processes import Processes
+from scrutineer.local.runtime_api import PAYLOAD_LIMIT_BYTES
+from scrutineer.local.slot import Slot
+from scrutineer.local.template_model import REGION, FunctionSpec
+
+IDLE_SLOT_S = 300.0
+
+
+@dataclass(frozen=True)
+class SlotInfo:
+    pid: int
+    busy: bool
+    invocations: int
+
+
+@dataclass(frozen=True)
+class InvokeResult:
+    """As Lambda's Invoke answers: `function_error` is None or "Unhandled"; `payload` is JSON either way."""
+
+    payload: bytes
+    function_error: str | None
+    cold: bool
+
+
+class FunctionPool:
+    """Invokes `spec` in at most `max_slots` processes at once. Thread-safe."""
+
+    def __init__(
+        self,
+        spec: FunctionSpec,
+        *,
+        max_slots: int,
+        environment: Mapping[str, str],
+        python: str,
+        log_path: Path,
+        processes: Processes,
+    ) -> None:
+        self.spec = spec
+        self.max_slots = max_slots
+        self.log_path = log_path
+        self._environment = {**reserved_environment(spec), **environment}
+        self._python = python
+        self._processes = processes
+        # Unbuffered and in append mode: lines of the slots and of this process interleave whole.
+        self._log = open(log_path, "ab", buffering=0)
+        self._lock = threading.Lock()
+        self._free: list[tuple[float, Slot]] = []
+        self._busy: set[Slot] = set()
+        self._starting = 0
+        self._closed = False
+
+    def invoke(self, payload: bytes) -> InvokeResult:
+        """Synchronous. Raises `PayloadTooLarge` over 6 MB and `Throttled` when all slots are busy."""
+        if len(payload) > PAYLOAD_LIMIT_BYTES:
+            raise PayloadTooLarge(f"{self.spec.logical_id}: an event of {len(payload)} bytes is over Lambda's 6 MB")
+        slot, cold = self._take()
+        try:
+            completion = slot.invoke(payload)
+        finally:
+            self._give_back(slot)
+        return InvokeResult(completion.payload, completion.error_type, cold)
+
+    def warm(self, count: int) -> None:
+        """Starts slots ahead of the first invocations, up to `count` in all."""
+        while True:
+            with self._lock:
+                missing = count - len(self._free) - len(self._busy) - self._starting
+                if missing <= 0 or self._closed:
+                    return
+                self._starting += 1
+            self._give_back(self._start())
+
+    def slots(self) -> tuple[SlotInfo, ...]:
+        with self._lock:
+            free = [SlotInfo(slot.process.pid, False, slot.invocations) for _, slot in self._free if slot.alive]
+            busy = [SlotInfo(slot.process.pid, True, slot.invocations) for slot in self._busy if slot.alive]
+        return (*busy, *free)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._closed = True
+            slots = [slot for _, slot in self._free] + list(self._busy)
+            self._free.clear()
+        for slot in slots:
+            slot.stop()
+        self._log.close()
+
+    def _take(self) -> tuple[Slot, bool]:
+        with self._lock:
+            if self._closed:
+                raise Throttled(f"{self.spec.logical_id}: the stack is stopping")
+            dropped = self._drop_unusable()
+            # The last one used is the likeliest to be warm in cache, and the others may age out.
+            slot = self._free.pop()[1] if self._free else None
+            if slot:
+                self._busy.add(slot)
+            elif len(self._busy) + self._starting >= self.max_slots:
+                raise Throttled(f"{self.spec.logical_id}: all {self.max_slots} slots are busy")
+            else:
+                self._starting += 1
+        for old in dropped:
+            old.stop()
+        return (slot, False) if slot else (self._start(), True)
+
+    def _start(self) -> Slot:
+        slot = None
+        try:
+            slot = Slot(
+                self.spec,
+                python=self._python,
+                environment=self._environment,
+                processes=self._processes,
+                log=self._log,
+            )
+        finally:
+            with self._lock:
+                self._starting -= 1
+                if slot:
+                    self._busy.add(slot)
+        return slot
+
+    def _give_back(self, slot: Slot) -> None:
+        with self._lock:
+            self._busy.discard(slot)
+            keep = slot.alive and not self._closed
+            if keep:
+                self._free.append((time.monotonic(), slot))
+        if not keep:
+            slot.stop()
+
+    def _drop_unusable(self) -> list[Slot]:
+        too_old = time.monotonic() - IDLE_SLOT_S
+        dropped = [slot for since, slot in self._free if not slot.alive or since < too_old]
+        self._free = [(since, slot) for since, slot in self._free if slot not in dropped]
+        return dropped
+
+
+def reserved_environment(spec: FunctionSpec) -> dict[str, str]:
+    """Lambda's own variables (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html)."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": str(spec.code_dir),
+        "_HANDLER": spec.handler,
+        "LAMBDA_TASK_ROOT": str(spec.code_dir),
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "local",
+    }

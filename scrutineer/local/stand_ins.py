@@ -1,0 +1,98 @@
+"""What `Ref` and `GetAtt` mean on one machine: local addresses for resources, fixed outputs for nested stacks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scrutineer.local.errors import TemplateUnsupported
+from scrutineer.local.intrinsics import STACK_NAME
+from scrutineer.local.resource_rules import NESTED_TYPES
+from scrutineer.local.template_model import ACCOUNT, REGION
+
+ENDPOINT_NAME = f"{STACK_NAME}-endpoint"
+
+# The nested stacks of template.yaml by logical id. What is not here is not known to mean anything locally.
+NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
+    ("Database", "ProxyEndpoint"): "127.0.0.1",
+    ("Database", "ProxyResourceId"): "prx-local",
+    ("Database", "SecretArn"): f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{STACK_NAME}-database-local",
+    ("Endpoint", "EndpointName"): ENDPOINT_NAME,
+    ("Endpoint", "EndpointArn"): f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{ENDPOINT_NAME}",
+    ("Network", "SubnetIds"): "subnet-local1,subnet-local2",
+    ("Network", "FunctionSecurityGroupId"): "sg-local",
+    ("Network", "ProxySecurityGroupId"): "sg-local",
+    ("Network", "DatabaseSecurityGroupId"): "sg-local",
+    ("Network", "OperatorSecurityGroupId"): "sg-local",
+    ("Network", "VpcId"): "vpc-local",
+}
+
+
+class LocalAttributes:
+    """Names resources as CloudFormation would: the given name, else stack name and logical id."""
+
+    def __init__(self, resources: Mapping[str, Any], services_url: str) -> None:
+        self._resources = resources
+        self._services_url = services_url
+
+    def name(self, logical_id: str) -> str:
+        resource = self._resources[logical_id]
+        properties = resource.get("Properties") or {}
+        given = next((properties[key] for key in NAME_PROPERTIES if isinstance(properties.get(key), str)), None)
+        name = given or f"{STACK_NAME}-{logical_id}"
+        return name.lower() if resource["Type"] == "AWS::S3::Bucket" else name
+
+    def ref(self, logical_id: str) -> Any:
+        kind = self._resources[logical_id]["Type"]
+        name = self.name(logical_id)
+        match kind:
+            case "AWS::SQS::Queue":
+                return f"{self._services_url}/{ACCOUNT}/{name}"
+            case "AWS::SecretsManager::Secret":
+                return self.get_att(logical_id, "Id")
+            case "AWS::ApiGateway::RestApi":
+                return logical_id.lower()
+            case (
+                "AWS::ApiGateway::ApiKey"
+                | "AWS::ApiGateway::UsagePlan"
+                | "AWS::ApiGateway::Stage"
+                | "AWS::ApiGateway::Deployment"
+            ):
+                return logical_id
+            case (
+                "AWS::Lambda::Function"
+                | "AWS::S3::Bucket"
+                | "AWS::SSM::Parameter"
+                | "AWS::Events::Rule"
+                | "AWS::Logs::LogGroup"
+            ):
+                return name
+        raise TemplateUnsupported(logical_id, f"Ref to {kind} in a place that matters locally")
+
+    def get_att(self, logical_id: str, attribute: str) -> Any:
+        kind = self._resources[logical_id]["Type"]
+        if kind in NESTED_TYPES:
+            output = attribute.removeprefix("Outputs.")
+            if (logical_id, output) not in NESTED_OUTPUTS:
+                raise TemplateUnsupported(logical_id, f"the nested stack's output {output}")
+            return NESTED_OUTPUTS[logical_id, output]
+        name = self.name(logical_id)
+        match kind, attribute:
+            case "AWS::Lambda::Function", "Arn":
+                return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+            case "AWS::SQS::Queue", "Arn":
+                return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+            case "AWS::SQS::Queue", "QueueName":
+                return name
+            case "AWS::SQS::Queue", "QueueUrl":
+                return self.ref(logical_id)
+            case "AWS::S3::Bucket", "Arn":
+                return f"arn:aws:s3:::{name}"
+            case "AWS::SecretsManager::Secret", "Id":
+                return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"
+            case "AWS::Events::Rule", "Arn":
+                return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"
+            case "AWS::Scheduler::Schedule", "Arn":
+                return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}"
+        raise TemplateUnsupported(logical_id, f"the attribute {attribute} of {kind}")
+
+
+NAME_PROPERTIES = ("FunctionName", "QueueName", "BucketName", "Name")

@@ -1,0 +1,156 @@
+"""What the local stack needs to know of a template: plain frozen data, with every intrinsic already resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REGION = "eu-west-1"
+ACCOUNT = "000000000000"
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    logical_id: str
+    name: str
+    arn: str
+    handler: str
+    code_dir: Path
+    timeout_s: float
+    memory_mb: int
+    environment: Mapping[str, str]
+    reserved_concurrency: int | None
+    async_retries: int = 2
+    async_max_age_s: int = 6 * 3600
+
+
+@dataclass(frozen=True)
+class IdentitySource:
+    """`kind` is header, querystring, stageVariables or context."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class AuthorizerSpec:
+    name: str
+    function: str
+    identity_sources: tuple[IdentitySource, ...]
+    ttl_s: int
+
+
+@dataclass(frozen=True)
+class RouteSpec:
+    """`path` as in OpenAPI: `/v1/inspections/{inspection_id}`, or with a last greedy part, `/{proxy+}`."""
+
+    path: str
+    method: str
+    function: str
+    authorizer: str | None
+    api_key_required: bool
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class GatewayResponseSpec:
+    status: int | None
+    headers: Mapping[str, str]
+    templates: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class UsagePlanSpec:
+    """Rates are requests a second; `quota_limit` requests a `quota_period` (DAY, WEEK or MONTH)."""
+
+    logical_id: str
+    rate_per_s: float | None
+    burst: int | None
+    quota_limit: int | None
+    quota_period: str | None
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ApiSpec:
+    """`key_source` is HEADER or AUTHORIZER; `rate_per_s` and `burst` are the stage's own throttle."""
+
+    logical_id: str
+    api_id: str
+    stage: str
+    routes: tuple[RouteSpec, ...]
+    authorizers: Mapping[str, AuthorizerSpec]
+    responses: Mapping[str, GatewayResponseSpec]
+    key_source: str
+    binary_media_types: tuple[str, ...]
+    stage_variables: Mapping[str, str]
+    plans: tuple[UsagePlanSpec, ...]
+    rate_per_s: float | None
+    burst: int | None
+
+
+@dataclass(frozen=True)
+class QueueSpec:
+    logical_id: str
+    name: str
+    url: str
+    arn: str
+    visibility_timeout_s: int
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EventSourceSpec:
+    logical_id: str
+    function: str
+    queue: str
+    batch_size: int
+    window_s: int
+    max_concurrency: int | None
+    report_failures: bool
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    logical_id: str
+    arn: str
+    function: str
+    expression: str
+    timezone: str
+    input: str | None
+    enabled: bool
+    kind: str
+    """`rule` (EventBridge rule) or `schedule` (EventBridge Scheduler): they send different events."""
+
+
+@dataclass(frozen=True)
+class BucketSpec:
+    logical_id: str
+    name: str
+    versioned: bool = False
+
+
+@dataclass(frozen=True)
+class SecretSpec:
+    logical_id: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    logical_id: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Template:
+    functions: Mapping[str, FunctionSpec]
+    apis: Mapping[str, ApiSpec]
+    queues: Mapping[str, QueueSpec]
+    event_sources: tuple[EventSourceSpec, ...]
+    schedules: tuple[ScheduleSpec, ...]
+    buckets: Mapping[str, BucketSpec]
+    secrets: tuple[SecretSpec, ...]
+    parameters: tuple[ParameterSpec, ...]

@@ -1,0 +1,38 @@
+"""Access to a translated template's resources by type: checked, with intrinsics resolved, without what does not exist."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from scrutineer.local.errors import TemplateUnsupported
+from scrutineer.local.intrinsics import Resolver
+from scrutineer.local.resource_rules import PROPERTIES, check
+from scrutineer.local.stand_ins import LocalAttributes
+from scrutineer.local.translation import Translated
+
+
+class Resources:
+    def __init__(self, translated: Translated, services_url: str) -> None:
+        self._resources: dict[str, Any] = translated.document["Resources"]
+        self.attributes = LocalAttributes(self._resources, services_url)
+        self._resolver = Resolver(translated.document, translated.parameters, self.attributes)
+        for logical_id, resource in self._resources.items():
+            if self._resolver.exists(logical_id):
+                check(logical_id, resource["Type"], resource.get("Properties") or {})
+
+    def all(self, resource_type: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Logical ids and properties. Only what is read is resolved: a role's ARN has no local value and needs none."""
+        emulated, _ = PROPERTIES[resource_type]
+        for logical_id, resource in self._resources.items():
+            if resource["Type"] == resource_type and self._resolver.exists(logical_id):
+                properties = resource.get("Properties") or {}
+                yield (
+                    logical_id,
+                    self._resolver.resolve({name: value for name, value in properties.items() if name in emulated}),
+                )
+
+    def find(self, resource_type: str, reference: Any, used_by: str) -> str:
+        """The logical id of the resource that `reference`, an ARN or a name, means."""
+        for logical_id, _ in self.all(resource_type):
+            if reference in (self.attributes.ref(logical_id), self.attributes.get_att(logical_id, "Arn")):
+                return logical_id
+        raise TemplateUnsupported(used_by, f"a {resource_type} outside of this template ({reference})")
