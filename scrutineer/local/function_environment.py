@@ -1,0 +1,44 @@
+"""A function's variables: the template's, with what differs on one machine in their place."""
+
+from collections.abc import Mapping
+
+from scrutineer.local.database import Connection
+from scrutineer.local.settings import StackSettings
+from scrutineer.local.template_model import FunctionSpec
+
+
+def function_environment(
+    spec: FunctionSpec,
+    settings: StackSettings,
+    *,
+    services_url: str,
+    sagemaker_runtime_url: str,
+    database: Connection,
+) -> dict[str, str]:
+    """Later ones win: the template, the local addresses, the settings for all functions, those for this one."""
+    return {
+        **spec.environment,
+        "AWS_ENDPOINT_URL": services_url,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker_runtime_url,
+        # There is no X-Ray daemon to send to.
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        **_database(spec.environment, database),
+        **settings.environment,
+        **settings.function_environment.get(spec.logical_id, {}),
+    }
+
+
+def _database(template: Mapping[str, str], database: Connection) -> dict[str, str]:
+    """Only for functions that have a database: no other gets its password."""
+    if "DATABASE_HOST" not in template:
+        return {}
+    local = {
+        "DATABASE_HOST": database.host,
+        "DATABASE_PORT": str(database.port),
+        "DATABASE_NAME": database.name,
+        "DATABASE_USER": database.user,
+        # RDS Proxy's IAM sign-in and TLS have no counterpart here.
+        "DATABASE_AUTH": "password",
+        "DATABASE_TLS": "false",
+    }
+    return {**{name: value for name, value in local.items() if name in template}, "DATABASE_PASSWORD": database.password}

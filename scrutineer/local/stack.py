@@ -1,0 +1,338 @@
+"""The local stack as a whole: starts every part, in parallel where it can, and leaves nothing behind."""
+
+import dataclasses
+import json
+import logging
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from scrutineer.local.async_invoker import AsyncInvoker
+from scrutineer.local.aws_services import AwsServices
+from scrutineer.local.container import Container
+from scrutineer.local.database import Connection, Database
+from scrutineer.local.errors import LocalStackError, TemplateInvalid
+from scrutineer.local.function_environment import function_environment
+from scrutineer.local.function_pool import FunctionPool, InvokeResult
+from scrutineer.local.gateway import Gateway
+from scrutineer.local.http_server import HttpServer
+from scrutineer.local.migrations import apply_migrations
+from scrutineer.local.pollers import Poller
+from scrutineer.local.ports import HOST, free_port
+from scrutineer.local.processes import Processes
+from scrutineer.local.sagemaker_runtime import create_app as create_sagemaker_runtime
+from scrutineer.local.schedules import Schedule
+from scrutineer.local.settings import StackSettings
+from scrutineer.local.stand_ins import ENDPOINT_NAME
+from scrutineer.local.template import load_template
+from scrutineer.local.template_model import Template
+
+PATIENCE_S = 2.0
+log = logging.getLogger(__name__)
+
+
+class LocalStack:
+    """A context manager. `progress` gets a line for whatever takes longer than 2 s, and at most one a second."""
+
+    def __init__(self, settings: StackSettings, progress: Callable[[str], None] = lambda line: None) -> None:
+        self.settings = settings
+        self._progress = progress
+        self._cleanup = ExitStack()
+        self.functions: dict[str, FunctionPool] = {}
+
+    template: Template
+    url: str
+    """The API's address, stage included, without a slash at the end."""
+    services_url: str
+    sagemaker_runtime_url: str
+    endpoint_url: str | None
+    database_server: Database
+    services: AwsServices
+    container: Container | None
+    data_dir: Path
+
+    @property
+    def database(self) -> Connection:
+        return self.database_server.connection
+
+    @property
+    def logs(self) -> Path:
+        return self.data_dir / "logs"
+
+    @property
+    def usage_keys(self) -> dict[str, str]:
+        """The values of the template's API keys by logical id, for authorizers to name."""
+        plans = [plan for api in self.template.apis.values() for plan in api.plans]
+        return {key_id: value for plan in plans for key_id, value in plan.keys.items()}
+
+    def invoke(self, function: str, event: Any) -> InvokeResult:
+        """Synchronously, past the gateway and the queues."""
+        return self.functions[function].invoke(json.dumps(event).encode())
+
+    def invoke_async(self, function: str, event: Any) -> None:
+        self._async_invoker.invoke(self.functions[function], json.dumps(event).encode())
+
+    def __enter__(self) -> Self:
+        try:
+            self._cleanup.enter_context(_termination_as_exit())
+            self._start()
+        except BaseException:
+            self._cleanup.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends every part; safe to call twice."""
+        with _uninterrupted():
+            self._cleanup.close()
+
+    def _start(self) -> None:
+        settings = self.settings
+        processes = self._processes = self._cleanup.enter_context(Processes())
+        self._make_data_dir()
+        self.services = AwsServices(free_port(), processes=processes, log_path=self.logs / "aws-services.log")
+        self.services_url = self.services.url
+        self.database_server = Database(
+            self.data_dir / "database",
+            cache=settings.cache,
+            processes=processes,
+            log_path=self.logs / "database.log",
+            durable=settings.durable_database,
+        )
+        self.container = self._make_container()
+        self.endpoint_url = self.container.url if self.container else settings.endpoint_url
+        with ThreadPoolExecutor(4) as pool:
+            parts: dict[str, Future[Any]] = {
+                "the AWS services (moto)": pool.submit(self._start_services),
+                "the database (MariaDB; the first start on a machine fetches it)": pool.submit(self._start_database),
+                "the functions": pool.submit(self._start_functions),
+            }
+            if self.container:
+                parts["the endpoint container (it loads the model and looks at a test photo)"] = pool.submit(
+                    self.container.start
+                )
+            self._wait_for(parts)
+        self._start_event_sources()
+
+    def _start_services(self) -> None:
+        self._cleanup.callback(self.services.stop)
+        self.services.start()
+
+    def _start_database(self) -> None:
+        self._cleanup.callback(self.database_server.kill)
+        self.database_server.start()
+        if self.settings.migrations:
+            apply_migrations(self.database, self.settings.migrations)
+
+    def _start_functions(self) -> None:
+        """Reads the template; starts the gateway and, ahead of need, the functions."""
+        settings = self.settings
+        self.template = _overridden(
+            load_template(settings.template, services_url=self.services_url, parameters=settings.parameters), settings
+        )
+        if len(self.template.apis) != 1:
+            raise TemplateInvalid(f"{settings.template} has {len(self.template.apis)} APIs; the local stack runs one")
+        shim = HttpServer(
+            create_sagemaker_runtime(
+                ENDPOINT_NAME,
+                # Nothing listens on port 9, so that an absent endpoint is an unavailable one.
+                self.endpoint_url or f"http://{HOST}:9",
+                payload_limit_bytes=settings.endpoint_payload_limit_bytes,
+            ),
+            name="sagemaker-runtime",
+        )
+        self._cleanup.callback(shim.stop)
+        shim.start()
+        self.sagemaker_runtime_url = shim.url
+        for logical_id, spec in self.template.functions.items():
+            self.functions[logical_id] = FunctionPool(
+                spec,
+                max_slots=self._max_slots(logical_id),
+                environment=function_environment(
+                    spec,
+                    settings,
+                    services_url=self.services_url,
+                    sagemaker_runtime_url=self.sagemaker_runtime_url,
+                    database=self.database,
+                ),
+                python=settings.python,
+                log_path=self.logs / f"{logical_id}.log",
+                processes=self._processes,
+            )
+            self._cleanup.callback(self.functions[logical_id].stop)
+        self._async_invoker = AsyncInvoker(settings.async_retry_delays_s)
+        self._cleanup.callback(self._async_invoker.stop)
+        (api,) = self.template.apis.values()
+        gateway = Gateway(api, self.functions)
+        server = HttpServer(gateway, port=settings.gateway_port, name="gateway")
+        self._cleanup.callback(gateway.close)
+        self._cleanup.callback(server.stop)
+        server.start()
+        self.url = f"{server.url}/{api.stage}"
+
+    def _start_event_sources(self) -> None:
+        self.services.create(self.template)
+        for pool in self.functions.values():
+            pool.warm(min(self.settings.warm_slots, pool.max_slots))
+        sources = [source for source in self.template.event_sources if source.enabled]
+        sqs = self.services.client("sqs", read_timeout_s=60, connections=8 + 40 * len(sources)) if sources else None
+        pollers = []
+        for source in sources:
+            pool = self.functions[source.function]
+            poller = Poller(
+                source,
+                self.template.queues[source.queue],
+                invoke=pool.invoke,
+                concurrency=min(source.max_concurrency or pool.max_slots, pool.max_slots),
+                sqs=sqs,
+            )
+            poller.start()
+            pollers.append(poller)
+        self._cleanup.callback(self._stop_pollers, pollers)
+        for spec in self.template.schedules:
+            if spec.enabled:
+                pool = self.functions[spec.function]
+                schedule = Schedule(
+                    spec,
+                    fire=lambda event, pool=pool: self._async_invoker.invoke(pool, event),  # type: ignore[misc]
+                    every_s=self.settings.schedule_s.get(spec.logical_id),
+                )
+                self._cleanup.callback(schedule.stop)
+                schedule.start()
+
+    def _stop_pollers(self, pollers: list[Poller]) -> None:
+        for poller in pollers:
+            poller.request_stop()
+        # A long poll ends at once when its server does.
+        self.services.stop()
+        for poller in pollers:
+            poller.join(2)
+
+    def _make_data_dir(self) -> None:
+        if self.settings.data_dir is None:
+            self.data_dir = Path(tempfile.mkdtemp(prefix="scrutineer-"))
+            self._processes.remove_folder_at_end(self.data_dir)
+            self._cleanup.callback(shutil.rmtree, self.data_dir, ignore_errors=True)
+        else:
+            self.data_dir = self.settings.data_dir.resolve()
+        self.logs.mkdir(parents=True, exist_ok=True)
+
+    def _make_container(self) -> Container | None:
+        settings = self.settings
+        if settings.endpoint_url or not settings.start_endpoint:
+            return None
+        container = Container(
+            settings.container_source,
+            settings.model_dir,
+            processes=self._processes,
+            log_path=self.logs / "endpoint-container.log",
+            environment=settings.container_environment,
+            start_limit_s=settings.container_start_limit_s,
+        )
+        self._cleanup.callback(container.stop)
+        return container
+
+    def _max_slots(self, logical_id: str) -> int:
+        settings, spec = self.settings, self.template.functions[logical_id]
+        if logical_id in settings.max_slots:
+            return settings.max_slots[logical_id]
+        if spec.reserved_concurrency is not None:
+            return spec.reserved_concurrency
+        wanted = sum(
+            source.max_concurrency or 0 for source in self.template.event_sources if source.function == logical_id
+        )
+        return max(wanted, settings.default_max_slots)
+
+    def _wait_for(self, parts: Mapping[str, Future[Any]]) -> None:
+        """Returns when all are up; raises the first failure as soon as it is there."""
+        start = told = time.monotonic()
+        while True:
+            for future in parts.values():
+                if future.done() and future.exception():
+                    # What still starts ends with its process, and its own error would hide this one.
+                    self._processes.close()
+                    future.result()
+            if all(future.done() for future in parts.values()):
+                return
+            now = time.monotonic()
+            if now - start > PATIENCE_S and now - told >= 1:
+                told = now
+                waiting = ", ".join(name for name, future in parts.items() if not future.done())
+                self._progress(f"waiting for {waiting} ({now - start:.0f} s)")
+            time.sleep(0.01)
+
+
+def _overridden(template: Template, settings: StackSettings) -> Template:
+    """The template with the visibility timeouts of the settings."""
+    queues = dict(template.queues)
+    for name, given in (
+        ("max_slots", settings.max_slots),
+        ("function_environment", settings.function_environment),
+    ):
+        _known(name, given, template.functions)
+    _known("visibility_timeout_s", settings.visibility_timeout_s, queues)
+    _known("schedule_s", settings.schedule_s, {schedule.logical_id: schedule for schedule in template.schedules})
+    for logical_id, timeout_s in settings.visibility_timeout_s.items():
+        queue = queues[logical_id]
+        queues[logical_id] = dataclasses.replace(
+            queue,
+            visibility_timeout_s=timeout_s,
+            attributes={**queue.attributes, "VisibilityTimeout": str(timeout_s)},
+        )
+    return dataclasses.replace(template, queues=queues)
+
+
+def _known(setting: str, given: Mapping[str, Any], resources: Mapping[str, Any]) -> None:
+    for logical_id in given:
+        if logical_id not in resources:
+            raise LocalStackError(f"{setting}: the template has no {logical_id}")
+
+
+@contextmanager
+def _termination_as_exit() -> Iterator[None]:
+    """SIGTERM and SIGHUP leave the `with` block, and so stop the stack, where nothing else handles them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    previous = {
+        number: signal.signal(number, leave)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) == signal.SIG_DFL
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A second Ctrl-C must not break off the stopping that the first one began."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
