@@ -1,0 +1,93 @@
+"""What API Gateway answers by itself has our error shape, and what it lets through is what the stages serve."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+# https://docs.aws.amazon.com/apigateway/latest/api/API_GatewayResponse.html
+KINDS = {
+    "ACCESS_DENIED",
+    "API_CONFIGURATION_ERROR",
+    "AUTHORIZER_CONFIGURATION_ERROR",
+    "AUTHORIZER_FAILURE",
+    "BAD_REQUEST_BODY",
+    "BAD_REQUEST_PARAMETERS",
+    "DEFAULT_4XX",
+    "DEFAULT_5XX",
+    "EXPIRED_TOKEN",
+    "INTEGRATION_FAILURE",
+    "INTEGRATION_TIMEOUT",
+    "INVALID_API_KEY",
+    "INVALID_SIGNATURE",
+    "MISSING_AUTHENTICATION_TOKEN",
+    "QUOTA_EXCEEDED",
+    "REQUEST_TOO_LARGE",
+    "RESOURCE_NOT_FOUND",
+    "THROTTLED",
+    "UNAUTHORIZED",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "WAF_FILTERED",
+}
+STATUS_BY_CODE = {
+    "bad_request": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "unknown_route": 404,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "too_many_requests": 429,
+    "quota_exceeded": 429,
+    "internal_error": 500,
+    "timeout": 504,
+}
+OPEN_ROUTES = {("get", "/v1/openapi.json"), ("get", "/v1/docs")}
+KEYED_ROUTES = {("post", "/v1/inspections"), ("get", "/v1/inspections"), ("get", "/v1/inspections/{inspection_id}")}
+
+
+@pytest.fixture(scope="module")
+def responses(resources: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: dict[str, Any] = resources["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
+    return found
+
+
+def test_no_kind_of_gateway_response_is_left_to_api_gateway(responses: Mapping[str, Any]) -> None:
+    assert set(responses) == KINDS
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_gateway_response_is_a_problem(kind: str, responses: Mapping[str, Any]) -> None:
+    response = responses[kind]
+    problem = json.loads(response["responseTemplates"]["application/json"])
+    code = problem["code"]
+
+    assert list(problem) == ["type", "title", "status", "detail", "code", "request_id"]
+    assert problem["type"] == f"urn:scrutineer:problem:{code}"
+    assert problem["status"] == STATUS_BY_CODE[code] == int(response["statusCode"])
+    assert problem["request_id"] == "$context.requestId"
+    assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    assert ("gatewayresponse.header.Retry-After" in response["responseParameters"]) == (problem["status"] == 429)
+
+
+def test_all_routes_but_the_documentation_need_a_key(resources: Mapping[str, Any]) -> None:
+    body = resources["Api"]["Properties"]["Body"]
+    keyed: set[tuple[str, str]] = set()
+    unkeyed: set[tuple[str, str]] = set()
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            schemes = {name for scheme in operation.get("security", []) for name in scheme}
+            assert schemes in ({"KeyAuthorizer", "api_key"}, {"NONE"}, set()), (method, path)
+            (keyed if schemes & {"KeyAuthorizer"} else unkeyed).add((method, path))
+    assert keyed == KEYED_ROUTES
+    assert unkeyed == OPEN_ROUTES
+
+
+def test_a_revoked_key_dies_within_a_minute(resources: Mapping[str, Any]) -> None:
+    schemes = resources["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
+    assert schemes["KeyAuthorizer"]["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] <= 60
+
+
+def test_no_secret_key_is_in_api_gateway(resources: Mapping[str, Any]) -> None:
+    assert resources["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
+    assert resources["FirstClientKey"]["Properties"]["Value"] == {"Ref": "FirstClientKeyId"}

@@ -1,0 +1,139 @@
+"""Each role may do what its function needs, on what it needs it, and nothing wider than is explained here."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+# (template, resource, statement): why no narrower resource can be named.
+WITHOUT_RESOURCE = {
+    ("template.yaml", "TracePolicy", "SendTraces"): "X-Ray has no resource for segments",
+    ("template.yaml", "DatabasePolicy", "JoinNetwork"): "network interfaces are checked before they exist",
+    ("endpoint.yaml", "Role", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
+    ("endpoint.yaml", "Role", "WriteMetrics"): "metrics have no resource; the namespace is a condition",
+}
+AWS_MANAGED = {"service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
+
+# What each stage may do besides writing logs, sending traces and, but for documentation, using the database.
+GRANTS = {
+    "Authorizer": {},
+    "Inspections": {"s3:PutObject": ["photos/*"], "sqs:SendMessage": ["PrecheckQueue"]},
+    "Precheck": {
+        "s3:GetObject": ["photos/*"],
+        "s3:PutObject": ["prepared/*"],
+        "sqs:SendMessage": ["PrecheckQueue", "InvokeQueue"],
+        "sqs:ReceiveMessage": ["PrecheckQueue"],
+    },
+    "Invoke": {
+        "s3:GetObject": ["prepared/*", "captures/*"],
+        "s3:PutObject": ["captures/*"],
+        "s3:ListBucket": ["InspectionBucket"],
+        "sqs:SendMessage": ["InvokeQueue", "FormatQueue"],
+        "sqs:ReceiveMessage": ["InvokeQueue"],
+        "sagemaker:InvokeEndpoint": ["Endpoint"],
+    },
+    "Format": {
+        "s3:GetObject": ["captures/*"],
+        "sqs:SendMessage": ["FormatQueue"],
+        "sqs:ReceiveMessage": ["FormatQueue"],
+    },
+    "Sweeper": {"sqs:SendMessage": ["PrecheckQueue", "InvokeQueue", "FormatQueue"]},
+    "Documentation": {},
+}
+RECEIVING = {"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}
+
+
+def test_star_stands_only_where_no_resource_could(document: Mapping[str, Any], nested: Mapping[str, Any]) -> None:
+    found = {
+        (name, logical_id, statement["Sid"])
+        for name, template in {"template.yaml": document, **nested}.items()
+        for logical_id, statement in statements(template)
+        if statement["Effect"] == "Allow" and "*" in as_list(statement.get("Resource"))
+    }
+    assert found == set(WITHOUT_RESOURCE)
+
+
+def test_no_action_is_a_wildcard(document: Mapping[str, Any], nested: Mapping[str, Any]) -> None:
+    wide = [
+        f"{name}: {logical_id}: {action}"
+        for name, template in {"template.yaml": document, **nested}.items()
+        for logical_id, statement in statements(template)
+        for action in as_list(statement["Action"])
+        if statement["Effect"] == "Allow" and "*" in action
+    ]
+    assert wide == []
+
+
+def test_aws_managed_policies_are_the_known_few(document: Mapping[str, Any], nested: Mapping[str, Any]) -> None:
+    attached = {
+        policy["Fn::Sub"].split(":policy/")[1]
+        for template in (document, *nested.values())
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Role"
+        for policy in resource["Properties"].get("ManagedPolicyArns", [])
+        if "Ref" not in policy
+    }
+    assert attached == AWS_MANAGED
+
+
+@pytest.mark.parametrize("stage", sorted(GRANTS))
+def test_a_function_may_do_exactly_this(stage: str, resources: Mapping[str, Any]) -> None:
+    assert resources[f"{stage}Function"]["Properties"]["Role"] == {"Fn::GetAtt": [f"{stage}Role", "Arn"]}
+    role = resources[f"{stage}Role"]["Properties"]
+    attached = {policy["Ref"] for policy in role["ManagedPolicyArns"]}
+    assert attached == ({"TracePolicy"} if stage == "Documentation" else {"TracePolicy", "DatabasePolicy"})
+
+    granted: dict[str, list[str]] = {}
+    for policy in role["Policies"]:
+        for statement in flattened(policy["PolicyDocument"]["Statement"]):
+            for action in as_list(statement["Action"]):
+                granted.setdefault(action, []).extend(target(each) for each in as_list(statement["Resource"]))
+    logs = {action: granted.pop(action) for action in ("logs:CreateLogStream", "logs:PutLogEvents")}
+    assert set(map(tuple, logs.values())) == {(f"{stage}LogGroup",)}
+    receiving = {action: granted.pop(action) for action in RECEIVING & set(granted)}
+    assert receiving == dict.fromkeys(receiving, GRANTS[stage].get("sqs:ReceiveMessage"))
+    assert set(receiving) == (RECEIVING if "sqs:ReceiveMessage" in granted else set())
+    assert granted == GRANTS[stage]
+
+
+def test_the_bucket_is_private_encrypted_and_only_reached_by_tls(resources: Mapping[str, Any]) -> None:
+    bucket = resources["InspectionBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    (deny,) = resources["InspectionBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_whatever_is_written_to_the_bucket_ages_out(resources: Mapping[str, Any]) -> None:
+    rules = resources["InspectionBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    aged = {f"{rule['Prefix']}*" for rule in rules if "ExpirationInDays" in rule}
+    assert aged == {key for grants in GRANTS.values() for key in grants.get("s3:PutObject", [])}
+
+
+def statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every statement of every identity's and resource's policy, with the logical id of what it belongs to."""
+    for logical_id, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+        for document in documents:
+            for statement in flattened(document["Statement"]):
+                yield logical_id, statement
+
+
+def flattened(found: list[Any]) -> Iterator[Mapping[str, Any]]:
+    """Statements, and both sides of those that stand under an If."""
+    for statement in found:
+        branches = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
+        yield from (branch for branch in branches if "Effect" in branch)
+
+
+def target(resource: Any) -> str:
+    """Which resource, or which part of the bucket, a statement names."""
+    if "Fn::GetAtt" in resource:
+        return str(resource["Fn::GetAtt"][0])
+    return str(resource["Fn::Sub"].removeprefix("${InspectionBucket.Arn}/"))
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
