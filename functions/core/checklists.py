@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent.parent / "checklists"
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)
 
 
 class Question(_Data):

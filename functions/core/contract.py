@@ -15,11 +15,11 @@ MAX_INLINE_CHARACTERS = 6_000_000  # Lambda takes 6 MB a request; the body's own
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)
 
 
 class _Output(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 ShortText = Annotated[str, Field(min_length=1, max_length=100)]

@@ -20,7 +20,7 @@ class InvalidAnswer(Unavailable):
 
 
 class QuestionAnswer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     id: str
     probabilities: dict[str, float]
@@ -29,7 +29,7 @@ class QuestionAnswer(BaseModel):
 class ModelAnswer(BaseModel):
     """A checked answer to one inspection; `timings_ms` are the container's own."""
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", defer_build=True, protected_namespaces=())
 
     answers: list[QuestionAnswer]
     model: ModelName

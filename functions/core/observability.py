@@ -1,16 +1,44 @@
-"""One logger, tracer and metric namespace a function, with the names everybody searches for.
+"""One logger, metric set and tracer a function, with the names everybody searches for.
 
 What is logged is named field by field: an event, a body or an exception's arguments are never logged whole, so
 photos, keys and item texts stay out.
 """
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+import os
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
 
-__all__ = ["Logger", "Metrics", "Tracer", "logger", "metrics", "tracer", "where"]
+from aws_lambda_powertools import Logger, Metrics
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 logger = Logger(log_record_order=["level", "message"], utc=True)
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
+
+
+def traced(handler: Handler) -> Handler:
+    """A subsegment in X-Ray around the handler; its answer is not recorded.
+
+    The X-Ray SDK takes longer to import than all the rest of a function together (it brings botocore with it), so it is
+    loaded at the first call, and not at all where POWERTOOLS_TRACE_DISABLED says so.
+    """
+
+    @wraps(handler)
+    def with_tracing(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        if os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in ("1", "true"):
+            return handler(event, context)
+        traced_handler: Handler = _tracer().capture_lambda_handler(handler, capture_response=False)
+        return traced_handler(event, context)
+
+    return with_tracing
+
+
+@cache
+def _tracer() -> Any:
+    from aws_lambda_powertools import Tracer
+
+    return Tracer(auto_patch=False)
 
 
 def where(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from core.errors import NotFound
 from core.handover import Handover
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
-from core.observability import logger, metrics, tracer
+from core.observability import logger, metrics, traced
 from core.problem_responses import answer_with_problems
 from core.queues import SqsQueue
 from core.states import State
@@ -75,7 +75,6 @@ def services() -> Services:
     },
     tags=["Inspections"],
 )
-@tracer.capture_method(capture_response=False)
 def create_inspection(
     body: Annotated[InspectionInput, Body()],
     idempotency_key: Annotated[
@@ -105,7 +104,6 @@ def create_inspection(
     },
     tags=["Inspections"],
 )
-@tracer.capture_method(capture_response=False)
 def get_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Response[str]:
     return _json(200, _own_inspection(inspection_id).model_dump_json())
 
@@ -116,7 +114,6 @@ def get_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Respo
     responses={200: {"description": "A page", "content": {"application/json": {"model": InspectionPage}}}, **PROBLEMS},
     tags=["Inspections"],
 )
-@tracer.capture_method(capture_response=False)
 def list_inspections(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
@@ -130,7 +127,7 @@ def list_inspections(
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

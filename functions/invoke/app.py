@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core import aws
 from core.composition import open_database
 from core.handover import Handover
-from core.observability import logger, metrics, tracer
+from core.observability import logger, metrics, traced
 from core.queues import SqsQueue
 from core.stage_handler import handle_batch
 from core.states import State
@@ -46,7 +46,7 @@ def services() -> Services:
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return handle_batch(event, context, run=services().worker.run, queue=services().queue)
