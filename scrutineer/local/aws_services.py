@@ -38,9 +38,7 @@ class AwsServices:
                 },
                 output=log,
             )
-        wait_until_open(
-            self.port, limit_s=30, what="the AWS services (moto)", alive=lambda: process.poll() is None
-        )
+        wait_until_open(self.port, limit_s=30, what="the AWS services (moto)", alive=lambda: process.poll() is None)
 
     def create(self, template: Template) -> None:
         """Makes the template's queues (dead-letter queues first), buckets, secrets and parameters."""
@@ -73,7 +71,9 @@ class AwsServices:
             assert created["QueueUrl"] == queue.url, (created["QueueUrl"], queue.url)
 
     def _create_buckets(self, template: Template) -> None:
-        s3 = self.client("s3") if template.buckets else None
+        if not template.buckets:
+            return
+        s3 = self.client("s3")
         for bucket in template.buckets.values():
             s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": REGION})
             if bucket.versioned:

@@ -54,7 +54,9 @@ class Database:
     failed machine, which is enough for tests and three times as fast.
     """
 
-    def __init__(self, folder: Path, *, cache: Path, processes: Processes, log_path: Path, durable: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, cache: Path, processes: Processes, log_path: Path, durable: bool = False
+    ) -> None:
         self._folder = folder
         self._cache = cache
         self._processes = processes

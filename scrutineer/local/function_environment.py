@@ -41,4 +41,7 @@ def _database(template: Mapping[str, str], database: Connection) -> dict[str, st
         "DATABASE_AUTH": "password",
         "DATABASE_TLS": "false",
     }
-    return {**{name: value for name, value in local.items() if name in template}, "DATABASE_PASSWORD": database.password}
+    return {
+        **{name: value for name, value in local.items() if name in template},
+        "DATABASE_PASSWORD": database.password,
+    }

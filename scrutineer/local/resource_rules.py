@@ -47,66 +47,63 @@ NESTED_TYPES = frozenset({"AWS::CloudFormation::Stack", "AWS::Serverless::Applic
 PROPERTIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "AWS::Lambda::Function": (
         frozenset(
-            "FunctionName Handler Runtime Timeout MemorySize Environment ReservedConcurrentExecutions LoggingConfig".split()
+            ["FunctionName", "Handler", "Runtime", "Timeout", "MemorySize", "Environment", "ReservedConcurrentExecutions", "LoggingConfig"]
         ),
-        frozenset("Architectures Code Description EphemeralStorage Role Tags TracingConfig VpcConfig".split()),
+        frozenset(["Architectures", "Code", "Description", "EphemeralStorage", "Role", "Tags", "TracingConfig", "VpcConfig"]),
     ),
     "AWS::Lambda::EventInvokeConfig": (
-        frozenset("FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds".split()),
+        frozenset(["FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds"]),
         frozenset(),
     ),
     "AWS::Lambda::EventSourceMapping": (
         frozenset(
-            "FunctionName EventSourceArn BatchSize MaximumBatchingWindowInSeconds ScalingConfig"
-            " FunctionResponseTypes Enabled".split()
+            ["FunctionName", "EventSourceArn", "BatchSize", "MaximumBatchingWindowInSeconds", "ScalingConfig", "FunctionResponseTypes", "Enabled"]
         ),
         frozenset({"Tags"}),
     ),
     "AWS::ApiGateway::RestApi": (
-        frozenset("Body Name ApiKeySourceType BinaryMediaTypes".split()),
-        frozenset("Description EndpointConfiguration Parameters Tags FailOnWarnings".split()),
+        frozenset(["Body", "Name", "ApiKeySourceType", "BinaryMediaTypes"]),
+        frozenset(["Description", "EndpointConfiguration", "Parameters", "Tags", "FailOnWarnings"]),
     ),
     "AWS::ApiGateway::Stage": (
-        frozenset("RestApiId StageName DeploymentId Variables MethodSettings".split()),
-        frozenset("AccessLogSetting Description Tags TracingEnabled".split()),
+        frozenset(["RestApiId", "StageName", "DeploymentId", "Variables", "MethodSettings"]),
+        frozenset(["AccessLogSetting", "Description", "Tags", "TracingEnabled"]),
     ),
     "AWS::ApiGateway::UsagePlan": (
-        frozenset("ApiStages Throttle Quota UsagePlanName".split()),
-        frozenset("Description Tags".split()),
+        frozenset(["ApiStages", "Throttle", "Quota", "UsagePlanName"]),
+        frozenset(["Description", "Tags"]),
     ),
     "AWS::ApiGateway::ApiKey": (
-        frozenset("Enabled Value Name StageKeys".split()),
-        frozenset("Description Tags".split()),
+        frozenset(["Enabled", "Value", "Name", "StageKeys"]),
+        frozenset(["Description", "Tags"]),
     ),
-    "AWS::ApiGateway::UsagePlanKey": (frozenset("KeyId KeyType UsagePlanId".split()), frozenset()),
+    "AWS::ApiGateway::UsagePlanKey": (frozenset(["KeyId", "KeyType", "UsagePlanId"]), frozenset()),
     "AWS::SQS::Queue": (
         frozenset(
-            "QueueName VisibilityTimeout RedrivePolicy MessageRetentionPeriod DelaySeconds"
-            " ReceiveMessageWaitTimeSeconds MaximumMessageSize".split()
+            ["QueueName", "VisibilityTimeout", "RedrivePolicy", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds", "MaximumMessageSize"]
         ),
-        frozenset("KmsMasterKeyId KmsDataKeyReusePeriodSeconds RedriveAllowPolicy SqsManagedSseEnabled Tags".split()),
+        frozenset(["KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "RedriveAllowPolicy", "SqsManagedSseEnabled", "Tags"]),
     ),
     "AWS::Events::Rule": (
-        frozenset("ScheduleExpression State Targets Name".split()),
-        frozenset("Description Tags".split()),
+        frozenset(["ScheduleExpression", "State", "Targets", "Name"]),
+        frozenset(["Description", "Tags"]),
     ),
     "AWS::Scheduler::Schedule": (
-        frozenset("ScheduleExpression ScheduleExpressionTimezone State Target FlexibleTimeWindow Name".split()),
+        frozenset(["ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target", "FlexibleTimeWindow", "Name"]),
         frozenset({"Description"}),
     ),
     "AWS::S3::Bucket": (
         frozenset({"BucketName", "VersioningConfiguration"}),
         # Lifecycle rules count in days.
         frozenset(
-            "BucketEncryption LifecycleConfiguration OwnershipControls PublicAccessBlockConfiguration"
-            " LoggingConfiguration Tags".split()
+            ["BucketEncryption", "LifecycleConfiguration", "OwnershipControls", "PublicAccessBlockConfiguration", "LoggingConfiguration", "Tags"]
         ),
     ),
     "AWS::SecretsManager::Secret": (
-        frozenset("Name SecretString GenerateSecretString".split()),
-        frozenset("Description KmsKeyId Tags".split()),
+        frozenset(["Name", "SecretString", "GenerateSecretString"]),
+        frozenset(["Description", "KmsKeyId", "Tags"]),
     ),
-    "AWS::SSM::Parameter": (frozenset("Name Type Value".split()), frozenset("Description Tags Tier".split())),
+    "AWS::SSM::Parameter": (frozenset(["Name", "Type", "Value"]), frozenset(["Description", "Tags", "Tier"])),
 }
 
 

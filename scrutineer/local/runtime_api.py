@@ -124,10 +124,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.init_error = body
             self._answer(202, b'{"status":"OK"}')
             self.server.ready.set()
-            return
+            return None
         request_id, _, kind = tail.removeprefix("invocation/").partition("/")
         if kind == "response" and len(body) > PAYLOAD_LIMIT_BYTES:
-            self._answer(413, b'{"errorType":"RequestEntityTooLarge","errorMessage":"Exceeded maximum allowed payload"}')
+            self._answer(
+                413, b'{"errorType":"RequestEntityTooLarge","errorMessage":"Exceeded maximum allowed payload"}'
+            )
             completion = Completion(response_too_large(len(body)), "Unhandled", slot_is_spent=True)
         elif kind in ("response", "error"):
             self._answer(202, b'{"status":"OK"}')

@@ -10,7 +10,6 @@ from scrutineer.local.schedule_expressions import NextTime, next_time
 from scrutineer.local.template_model import ACCOUNT, REGION, ScheduleSpec
 
 
-
 class Schedule:
     """Calls `fire` with the event. `every_s` replaces the template's expression by a fixed period in seconds."""
 

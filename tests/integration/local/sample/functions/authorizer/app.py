@@ -24,5 +24,7 @@ def handler(event, context):
             ],
         },
         "context": {"client": "client-1", "tries": 3, "trusted": True},
-        "usageIdentifierKey": "nobody" if key == "planless" else f"{'slow' if key == 'slow' else 'fast'}-usage-key-0123456789",
+        "usageIdentifierKey": "nobody"
+        if key == "planless"
+        else f"{'slow' if key == 'slow' else 'fast'}-usage-key-0123456789",
     }

@@ -32,7 +32,9 @@ def handler(event, context):
     if act == "send":
         import boto3
 
-        boto3.client("sqs").send_message(QueueUrl=os.environ["STEP_QUEUE_URL"], MessageBody=json.dumps(asked["message"]))
+        boto3.client("sqs").send_message(
+            QueueUrl=os.environ["STEP_QUEUE_URL"], MessageBody=json.dumps(asked["message"])
+        )
     if "requestContext" not in event:
         return {"pid": os.getpid(), "remaining_ms": context.get_remaining_time_in_millis()}
     return {

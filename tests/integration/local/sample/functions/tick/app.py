@@ -7,4 +7,6 @@ import boto3
 
 
 def handler(event, context):
-    boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key=f"ticks/{event['id']}", Body=json.dumps(event).encode())
+    boto3.client("s3").put_object(
+        Bucket=os.environ["BUCKET"], Key=f"ticks/{event['id']}", Body=json.dumps(event).encode()
+    )
