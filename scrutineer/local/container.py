@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -41,8 +41,8 @@ class Container:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def start(self, waiting: Callable[[float], None] = lambda seconds: None) -> None:
-        """Returns when `/ping` answers 200; calls `waiting` about once a second with the seconds so far."""
+    def start(self) -> None:
+        """Returns when `/ping` answers 200, which is when the model is loaded."""
         with open(self._log_path, "ab") as log:
             self._process = self._processes.start(
                 [sys.executable, "-m", "server"],
@@ -60,7 +60,7 @@ class Container:
                 },
                 output=log,
             )
-        self._wait_until_ready(self._process, waiting)
+        self._wait_until_ready(self._process)
 
     def stop(self) -> None:
         if self._process:
@@ -72,8 +72,8 @@ class Container:
             self._processes.end(self._process, grace_s=0)
             self._process = None
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], waiting: Callable[[float], None]) -> None:
-        start = told = time.monotonic()
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        start = time.monotonic()
         with httpx.Client(base_url=self.url, timeout=2, trust_env=False) as client:
             while True:
                 try:
@@ -88,7 +88,4 @@ class Container:
                     raise StartFailed(
                         f"the endpoint container was not ready within {self._start_limit_s:.0f} s; see {self._log_path}"
                     )
-                if now - told >= 1:
-                    told = now
-                    waiting(now - start)
                 time.sleep(0.05)

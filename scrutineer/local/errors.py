@@ -6,7 +6,7 @@ class LocalStackError(Exception):
 
 
 class TemplateUnsupported(LocalStackError):
-    """The template asks for something that is not emulated here, so running on would show behaviour AWS does not have."""
+    """The template asks for something that is not emulated here, and running on would show what AWS does not do."""
 
     def __init__(self, resource: str, feature: str) -> None:
         super().__init__(f"{resource}: {feature} is not emulated by the local stack")

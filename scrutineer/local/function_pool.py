@@ -52,7 +52,7 @@ class FunctionPool:
         self._python = python
         self._processes = processes
         # Unbuffered and in append mode: lines of the slots and of this process interleave whole.
-        self._log = open(log_path, "ab", buffering=0)
+        self._log = log_path.open("ab", buffering=0)
         self._lock = threading.Lock()
         self._free: list[tuple[float, Slot]] = []
         self._busy: set[Slot] = set()

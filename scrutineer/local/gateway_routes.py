@@ -23,7 +23,7 @@ class Routes:
         self._routes = sorted(((_rank(route), route) for route in routes), key=lambda ranked: ranked[0])
 
     def find(self, method: str, path: str) -> Match | None:
-        """`path` as sent, without the stage. A fixed path shadows a parameter even when only the other has the method."""
+        """`path` as sent, without the stage. A fixed path shadows a parameter even where it lacks the method."""
         parts = path.strip("/").split("/") if path.strip("/") else []
         for _, route in self._routes:
             parameters = _parameters(route.path, parts)

@@ -91,17 +91,17 @@ class _RecordingConnection(h11.Connection):
 
 
 class CasePreservingProtocol(H11Protocol):
-    """Adds `scope["extensions"]["scrutineer.raw_headers"]`: REST API passes header names on as the client wrote them."""
+    """Adds `scope["extensions"]["scrutineer.raw_headers"]`: REST API passes header names on as sent."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.conn = _RecordingConnection(h11.SERVER, max_incomplete_event_size=64 * 1024)
+        self.conn: _RecordingConnection = _RecordingConnection(h11.SERVER, max_incomplete_event_size=64 * 1024)
 
     def handle_events(self) -> None:
         super().handle_events()
-        raw_headers = self.conn.raw_headers  # type: ignore[attr-defined]
+        raw_headers = self.conn.raw_headers
         if raw_headers is not None and self.scope is not None:
             # The application's task is only scheduled so far; it runs after this.
-            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})  # type: ignore[assignment]
+            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions[RAW_HEADERS] = raw_headers
-            self.conn.raw_headers = None  # type: ignore[attr-defined]
+            self.conn.raw_headers = None

@@ -1,5 +1,6 @@
 """Finds MariaDB's programs, or fetches them as an ordinary user: unpacked Debian packages need no root."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -63,11 +64,9 @@ def _fetch(folder: Path) -> None:
         _run(["apt-get", *options, "download", *_missing(options)], downloads)
         for package in sorted(downloads.glob("*.deb")):
             _run(["dpkg", "-x", str(package), str(unpacked)], downloads)
-        try:
+        # Another process may have been faster; its copy is as good.
+        with contextlib.suppress(OSError):
             unpacked.rename(folder)
-        except OSError:
-            # Another process was faster; its copy is as good.
-            pass
     finally:
         shutil.rmtree(downloads, ignore_errors=True)
         shutil.rmtree(unpacked, ignore_errors=True)

@@ -20,7 +20,7 @@ def main(port: str) -> None:
     make_delete_safe()
     for service in ("sqs", "s3", "secretsmanager"):
         # Else the first request to each of them pays for the import.
-        create_backend_app(service)  # type: ignore[arg-type]
+        create_backend_app(service)
     serve(["-H", HOST, "-p", port])
 
 

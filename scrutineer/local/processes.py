@@ -1,5 +1,6 @@
 """The child processes of the stack: each in its own group, each ended even if the stack is killed."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,7 +39,7 @@ class Processes:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A Ctrl-C in the terminal goes to the foreground group: only the stack is to hear it, and it stops the rest.
+            # A Ctrl-C goes to the terminal's foreground group: only the stack is to hear it, and it stops the rest.
             start_new_session=True,
         )
         with self._lock:
@@ -50,10 +51,8 @@ class Processes:
         """SIGTERM to the group, SIGKILL after `grace_s` seconds (at once for 0); returns when the process is reaped."""
         if process.poll() is None and grace_s > 0:
             _signal_group(process.pid, signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                pass
         # Never signal a process that is already reaped: its number may be a stranger's by now.
         if process.poll() is None:
             _signal_group(process.pid, signal.SIGKILL)
@@ -97,7 +96,5 @@ class Processes:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        pass

@@ -43,67 +43,75 @@ IRRELEVANT_TYPES = frozenset(
 # Nested stacks are stood in for by their outputs (stand_ins.py).
 NESTED_TYPES = frozenset({"AWS::CloudFormation::Stack", "AWS::Serverless::Application"})
 
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # type: (properties that are emulated, properties without an effect on one machine)
 PROPERTIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "AWS::Lambda::Function": (
-        frozenset(
-            ["FunctionName", "Handler", "Runtime", "Timeout", "MemorySize", "Environment", "ReservedConcurrentExecutions", "LoggingConfig"]
+        _names(
+            "FunctionName Handler Runtime Timeout MemorySize Environment ReservedConcurrentExecutions LoggingConfig"
         ),
-        frozenset(["Architectures", "Code", "Description", "EphemeralStorage", "Role", "Tags", "TracingConfig", "VpcConfig"]),
+        _names("Architectures Code Description EphemeralStorage Role Tags TracingConfig VpcConfig"),
     ),
     "AWS::Lambda::EventInvokeConfig": (
-        frozenset(["FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds"]),
+        _names("FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds"),
         frozenset(),
     ),
     "AWS::Lambda::EventSourceMapping": (
-        frozenset(
-            ["FunctionName", "EventSourceArn", "BatchSize", "MaximumBatchingWindowInSeconds", "ScalingConfig", "FunctionResponseTypes", "Enabled"]
+        _names(
+            "FunctionName EventSourceArn BatchSize MaximumBatchingWindowInSeconds ScalingConfig"
+            " FunctionResponseTypes Enabled"
         ),
-        frozenset({"Tags"}),
+        _names("Tags"),
     ),
     "AWS::ApiGateway::RestApi": (
-        frozenset(["Body", "Name", "ApiKeySourceType", "BinaryMediaTypes"]),
-        frozenset(["Description", "EndpointConfiguration", "Parameters", "Tags", "FailOnWarnings"]),
+        _names("Body Name ApiKeySourceType BinaryMediaTypes"),
+        _names("Description EndpointConfiguration Parameters Tags FailOnWarnings"),
     ),
     "AWS::ApiGateway::Stage": (
-        frozenset(["RestApiId", "StageName", "DeploymentId", "Variables", "MethodSettings"]),
-        frozenset(["AccessLogSetting", "Description", "Tags", "TracingEnabled"]),
+        _names("RestApiId StageName DeploymentId Variables MethodSettings"),
+        _names("AccessLogSetting Description Tags TracingEnabled"),
     ),
     "AWS::ApiGateway::UsagePlan": (
-        frozenset(["ApiStages", "Throttle", "Quota", "UsagePlanName"]),
-        frozenset(["Description", "Tags"]),
+        _names("ApiStages Throttle Quota UsagePlanName"),
+        _names("Description Tags"),
     ),
     "AWS::ApiGateway::ApiKey": (
-        frozenset(["Enabled", "Value", "Name", "StageKeys"]),
-        frozenset(["Description", "Tags"]),
+        _names("Enabled Value Name StageKeys"),
+        _names("Description Tags"),
     ),
-    "AWS::ApiGateway::UsagePlanKey": (frozenset(["KeyId", "KeyType", "UsagePlanId"]), frozenset()),
+    "AWS::ApiGateway::UsagePlanKey": (_names("KeyId KeyType UsagePlanId"), frozenset()),
     "AWS::SQS::Queue": (
-        frozenset(
-            ["QueueName", "VisibilityTimeout", "RedrivePolicy", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds", "MaximumMessageSize"]
+        _names(
+            "QueueName VisibilityTimeout RedrivePolicy MessageRetentionPeriod DelaySeconds"
+            " ReceiveMessageWaitTimeSeconds MaximumMessageSize"
         ),
-        frozenset(["KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "RedriveAllowPolicy", "SqsManagedSseEnabled", "Tags"]),
+        _names("KmsMasterKeyId KmsDataKeyReusePeriodSeconds RedriveAllowPolicy SqsManagedSseEnabled Tags"),
     ),
     "AWS::Events::Rule": (
-        frozenset(["ScheduleExpression", "State", "Targets", "Name"]),
-        frozenset(["Description", "Tags"]),
+        _names("ScheduleExpression State Targets Name"),
+        _names("Description Tags"),
     ),
     "AWS::Scheduler::Schedule": (
-        frozenset(["ScheduleExpression", "ScheduleExpressionTimezone", "State", "Target", "FlexibleTimeWindow", "Name"]),
-        frozenset({"Description"}),
+        _names("ScheduleExpression ScheduleExpressionTimezone State Target FlexibleTimeWindow Name"),
+        _names("Description"),
     ),
     "AWS::S3::Bucket": (
-        frozenset({"BucketName", "VersioningConfiguration"}),
+        _names("BucketName VersioningConfiguration"),
         # Lifecycle rules count in days.
-        frozenset(
-            ["BucketEncryption", "LifecycleConfiguration", "OwnershipControls", "PublicAccessBlockConfiguration", "LoggingConfiguration", "Tags"]
+        _names(
+            "BucketEncryption LifecycleConfiguration OwnershipControls"
+            " PublicAccessBlockConfiguration LoggingConfiguration Tags"
         ),
     ),
     "AWS::SecretsManager::Secret": (
-        frozenset(["Name", "SecretString", "GenerateSecretString"]),
-        frozenset(["Description", "KmsKeyId", "Tags"]),
+        _names("Name SecretString GenerateSecretString"),
+        _names("Description KmsKeyId Tags"),
     ),
-    "AWS::SSM::Parameter": (frozenset(["Name", "Type", "Value"]), frozenset(["Description", "Tags", "Tier"])),
+    "AWS::SSM::Parameter": (_names("Name Type Value"), _names("Description Tags Tier")),
 }
 
 

@@ -3,6 +3,7 @@
 Protocol: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, version 2018-06-01.
 """
 
+import contextlib
 import json
 import queue
 import secrets
@@ -42,6 +43,7 @@ class RuntimeApi:
 
     def __init__(self) -> None:
         self.ready = threading.Event()
+        self.ready_at = 0.0
         self.init_error: bytes | None = None
         self.completions: queue.SimpleQueue[tuple[str, Completion]] = queue.SimpleQueue()
         self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
@@ -60,15 +62,18 @@ class RuntimeApi:
         self._closed = True
         self._invocations.put(None)
         # shutdown wakes the thread that sits in accept; close alone would not.
-        try:
+        with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
 
     def next_invocation(self) -> Invocation | None:
-        self.ready.set()
+        self.mark_ready()
         return self._invocations.get()
+
+    def mark_ready(self) -> None:
+        if not self.ready.is_set():
+            self.ready_at = time.monotonic()
+            self.ready.set()
 
     def _accept(self) -> None:
         while not self._closed:
@@ -100,12 +105,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path != PREFIX + "invocation/next":
-            return self._answer(404)
+            self._answer(404)
+            return
         invocation = self.server.next_invocation()
         if invocation is None:
             self.close_connection = True
-            return None
-        return self._answer(
+            return
+        self._answer(
             200,
             invocation.payload,
             {
@@ -123,8 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         if tail == "init/error":
             self.server.init_error = body
             self._answer(202, b'{"status":"OK"}')
-            self.server.ready.set()
-            return None
+            self.server.mark_ready()
+            return
         request_id, _, kind = tail.removeprefix("invocation/").partition("/")
         if kind == "response" and len(body) > PAYLOAD_LIMIT_BYTES:
             self._answer(
@@ -135,7 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(202, b'{"status":"OK"}')
             completion = Completion(body, None if kind == "response" else "Unhandled")
         else:
-            return self._answer(404)
+            self._answer(404)
+            return
         self.server.completions.put((request_id, completion))
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:

@@ -41,7 +41,10 @@ class Schedule:
 
 
 def scheduled_event(spec: ScheduleSpec, at: datetime) -> bytes:
-    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html; a given `Input` replaces it."""
+    """A given `Input` replaces it.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+    """
     if spec.input is not None:
         return spec.input.encode()
     if spec.kind == "schedule":

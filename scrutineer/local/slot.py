@@ -60,7 +60,7 @@ class Slot:
                 self.stop()
                 return failure
             self._initialised = True
-            init_s = time.monotonic() - self._started
+            init_s = self._api.ready_at - self._started
         self._write(f"START RequestId: {request_id} Version: $LATEST")
         start = time.monotonic()
         self._api.submit(

@@ -115,17 +115,20 @@ class LocalStack:
         self.container = self._make_container()
         self.endpoint_url = self.container.url if self.container else settings.endpoint_url
         with ThreadPoolExecutor(4) as pool:
-            parts: dict[str, Future[Any]] = {
-                "the AWS services (moto)": pool.submit(self._start_services),
-                "the database (MariaDB; the first start on a machine fetches it)": pool.submit(self._start_database),
-                "the functions": pool.submit(self._start_functions),
-            }
-            if self.container:
-                parts["the endpoint container (it loads the model and looks at a test photo)"] = pool.submit(
-                    self.container.start
-                )
-            self._wait_for(parts)
-        self._start_event_sources()
+            endpoint = pool.submit(self.container.start) if self.container else None
+            self._wait_for(
+                {
+                    "the AWS services (moto)": pool.submit(self._start_services),
+                    "the database (MariaDB; the first start on a machine fetches it)": pool.submit(
+                        self._start_database
+                    ),
+                    "the functions": pool.submit(self._start_functions),
+                }
+            )
+            self._start_event_sources()
+            if endpoint:
+                # It loads a model, and the functions import what they need meanwhile.
+                self._wait_for({"the endpoint container (it loads the model and tries it)": endpoint})
 
     def _start_services(self) -> None:
         self._cleanup.callback(self.services.stop)

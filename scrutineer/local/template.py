@@ -65,7 +65,7 @@ def load_template(path: Path, *, services_url: str, parameters: Mapping[str, str
             _event_source(resources, logical_id, properties)
             for logical_id, properties in resources.all("AWS::Lambda::EventSourceMapping")
         ),
-        schedules=tuple([*_rules(resources), *_schedules(resources)]),
+        schedules=(*_rules(resources), *_schedules(resources)),
         buckets={
             logical_id: _bucket(resources, logical_id, properties)
             for logical_id, properties in resources.all("AWS::S3::Bucket")

@@ -1,4 +1,4 @@
-"""Access to a translated template's resources by type: checked, with intrinsics resolved, without what does not exist."""
+"""A translated template's resources by type: checked, resolved, and without those whose condition is false."""
 
 from collections.abc import Iterator
 from typing import Any
