@@ -29,6 +29,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object that the body is; raises `malformed_json`."""
     try:
         content = json.loads(body, parse_constant=_refuse_constant)
+        if b"\\ud" in body.lower():
+            # Half of a surrogate pair is JSON but no text, and no tokenizer takes it; encoding it fails.
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise EndpointError("malformed_json", "The body cannot be parsed as JSON.") from error
     if not isinstance(content, dict):

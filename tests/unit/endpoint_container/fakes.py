@@ -1,0 +1,140 @@
+"""Models that misbehave in one way each, and one that does not. A class is what `load_model` returns or is."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from models.errors import LoadError, ModelDefunct
+from models.inspection import Answer, Inspection, InspectionResult, Usage
+from models.interface import LoadedModel, ModelIdentity, TaskRunner
+
+SECRET = "marzipan-4711"
+
+
+class PicksFirst:
+    """Healthy: is rather sure of the first answer of every question."""
+
+    identity = ModelIdentity("fake", "1", "0" * 64)
+
+    @property
+    def tasks(self) -> Mapping[str, TaskRunner[Any, Any, Any]]:
+        return {"inspect": self}
+
+    def self_test(self) -> None: ...
+
+    def prepare(self, request: Inspection) -> Inspection:
+        return request
+
+    def run(self, prepared: Inspection) -> InspectionResult:
+        answers = []
+        for question in prepared.questions:
+            first, *others = question.answers
+            rest = dict.fromkeys(others, 0.25 / len(others))
+            answers.append(Answer(question.id, first, {first: 0.75, **rest}))
+        usage = Usage(photos=len(prepared.photos), tiles=len(prepared.photos), prompt_tokens=10, generated_tokens=0)
+        return InspectionResult(tuple(answers), usage, {"vision": 1.0, "language": 2.0})
+
+
+class DoesNothing(PicksFirst):
+    """Offers no task at all."""
+
+    @property
+    def tasks(self) -> Mapping[str, TaskRunner[Any, Any, Any]]:
+        return {}
+
+
+class Waits(PicksFirst):
+    """Each run waits until the test opens the gate; `started` counts the runs that began."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.started = threading.Semaphore(0)
+        self.ran: list[str] = []
+
+    def run(self, prepared: Inspection) -> InspectionResult:
+        self.ran.append(prepared.photos[0].id)
+        self.started.release()
+        assert self.gate.wait(10)
+        return super().run(prepared)
+
+
+class RaisesInRun(PicksFirst):
+    """Fails on every photo named `bad`, with what it saw in the message."""
+
+    def run(self, prepared: Inspection) -> InspectionResult:
+        if prepared.photos[0].id == "bad":
+            raise RuntimeError(f"cannot look at {SECRET}")
+        return super().run(prepared)
+
+
+class RaisesInPrepare(PicksFirst):
+    def prepare(self, request: Inspection) -> NoReturn:
+        raise RuntimeError(f"cannot cut {SECRET}")
+
+
+class DiesInRun(PicksFirst):
+    """Takes its thread down."""
+
+    def run(self, prepared: Inspection) -> NoReturn:
+        raise SystemExit(3)
+
+
+class LosesItsAccelerator(PicksFirst):
+    def run(self, prepared: Inspection) -> NoReturn:
+        raise ModelDefunct("The accelerator failed.")
+
+
+class ReturnsNaN(PicksFirst):
+    def run(self, prepared: Inspection) -> InspectionResult:
+        return replace_probabilities(super().run(prepared), float("nan"))
+
+
+class IsTooSure(PicksFirst):
+    """Its probabilities add up to 2 or more."""
+
+    def run(self, prepared: Inspection) -> InspectionResult:
+        return replace_probabilities(super().run(prepared), 1.0)
+
+
+class ForgetsAQuestion(PicksFirst):
+    def run(self, prepared: Inspection) -> InspectionResult:
+        result = super().run(prepared)
+        return InspectionResult(result.answers[1:], result.usage, result.timings_ms)
+
+
+class FailsItsSelfTest(PicksFirst):
+    def self_test(self) -> None:
+        raise RuntimeError("no answer came out")
+
+
+class LoadsLater:
+    """Loads a healthy model once the test opens the gate."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+
+    def __call__(self) -> LoadedModel:
+        assert self.gate.wait(10)
+        return PicksFirst()
+
+
+class FailsAtLoad:
+    """The artifact is at fault."""
+
+    def __call__(self) -> LoadedModel:
+        raise LoadError("model.safetensors: the sha256 differs")
+
+
+class BreaksAtLoad:
+    """Nobody foresaw it."""
+
+    def __call__(self) -> LoadedModel:
+        raise MemoryError
+
+
+def replace_probabilities(result: InspectionResult, value: float) -> InspectionResult:
+    """The same answers, every probability `value`."""
+    answers = tuple(
+        Answer(answer.id, answer.answer, dict.fromkeys(answer.probabilities, value)) for answer in result.answers
+    )
+    return InspectionResult(answers, result.usage, result.timings_ms)

@@ -1,0 +1,140 @@
+"""Packed scoring against plain forward passes of transformers, one a question."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from models.errors import EndpointError
+from models.inspection import Answer, Inspection, InspectionResult, Question, check_answers
+from models.internvl.calibration import Calibration
+from models.internvl.inspector import InternVL, InternVLInspector, PreparedInspection
+from models.internvl.prompt import LETTERS, item_block, photo_block, question_suffix, shared_prefix
+from models.internvl.scoring import VISION_BATCH, probabilities
+
+
+@pytest.mark.parametrize(("seeds", "max_tiles"), [((1,), None), ((1, 2, 3), None), ((1, 2), 4)])
+def test_packed_equals_separate(
+    internvl: InternVL, inspection: Callable[..., Inspection], seeds: tuple[int, ...], max_tiles: int | None
+) -> None:
+    request = inspection(*seeds, max_tiles=max_tiles)
+
+    result, prepared = inspect(internvl, request)
+
+    for answer, question in zip(result.answers, request.questions, strict=True):
+        expected = separate_forward(internvl, request, prepared, question)
+        packed = torch.tensor(list(answer.probabilities.values()))
+        assert (packed - expected).abs().max() <= 1e-4
+        assert answer.answer == question.answers[int(expected.argmax())]
+
+
+def test_more_tiles_than_one_vision_batch(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
+    request = inspection(*range(4), max_tiles=4)
+    result, prepared = inspect(internvl, request)
+    assert len(prepared.tiles) > VISION_BATCH
+    expected = separate_forward(internvl, request, prepared, request.questions[0])
+    assert (torch.tensor(list(result.answers[0].probabilities.values())) - expected).abs().max() <= 1e-4
+
+
+def test_a_question_does_not_see_the_others(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
+    """Of the suffixes: the checklist before the photos names all questions, so it is kept the same here."""
+    request = inspection(1)
+    _, prepared = inspect(internvl, request)
+    whole = internvl.tasks["inspect"].run(prepared)
+    for number, question in enumerate(request.questions):
+        prompt = type(prepared.prompt)(prepared.prompt.prefix, (prepared.prompt.questions[number],))
+        alone = PreparedInspection((question,), 1, prepared.tiles, prompt, {})
+        answer = internvl.tasks["inspect"].run(alone).answers[0]
+        assert largest_difference(answer, whole.answers[number]) <= 1e-5
+
+
+def test_the_order_of_the_photos_matters(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
+    forth, _ = inspect(internvl, inspection(1, 2))
+    back, _ = inspect(internvl, inspection(2, 1))
+    again, _ = inspect(internvl, inspection(1, 2))
+    assert largest_difference(forth.answers[1], back.answers[1]) > 1e-3
+    assert forth.answers == again.answers
+
+
+def test_every_photo_is_looked_at(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
+    base, _ = inspect(internvl, inspection(1, 2, 3))
+    for changed in [(9, 2, 3), (1, 9, 3), (1, 2, 9)]:
+        other, _ = inspect(internvl, inspection(*changed))
+        assert largest_difference(base.answers[1], other.answers[1]) > 1e-4
+
+
+def test_usage_counts_what_was_done(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
+    result, prepared = inspect(internvl, inspection(1, 2, max_tiles=4))
+    assert (result.usage.photos, result.usage.tiles) == (2, len(prepared.tiles))
+    assert result.usage.prompt_tokens == prepared.prompt.tokens
+    assert set(result.timings_ms) == {"decode", "preprocess", "vision", "language"}
+
+
+def test_a_temperature_moves_only_its_own_question(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
+    request = inspection(1)
+    plain, prepared = inspect(internvl, request)
+    runner: InternVLInspector = internvl.tasks["inspect"]
+    soft = InternVLInspector(runner._model, runner._encoder, runner._preprocessing, Calibration({"kind": 1000.0})).run(
+        prepared
+    )
+    assert soft.answers[0] == plain.answers[0]
+    assert max(soft.answers[1].probabilities.values()) < 0.15
+    assert soft.answers[1].answer == plain.answers[1].answer
+
+
+def test_probabilities_follow_the_temperature() -> None:
+    logits = torch.tensor([2.0, 0.0])
+    assert probabilities(logits, 1.0) == pytest.approx([0.880797, 0.119203], abs=1e-6)
+    assert probabilities(logits, 2.0) == pytest.approx([0.731059, 0.268941], abs=1e-6)
+
+
+def test_the_self_test_refuses_a_model_that_computes_nan(internvl: InternVL) -> None:
+    internvl.self_test()
+    model = internvl.tasks["inspect"]._model
+    kept = model.lm_head.weight.detach().clone()
+    try:
+        model.lm_head.weight.fill_(float("nan"))
+        with pytest.raises(EndpointError, match="model_output_invalid"):
+            internvl.self_test()
+    finally:
+        model.lm_head.weight.copy_(kept)
+
+
+def test_more_than_the_model_holds_is_refused(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
+    with pytest.raises(EndpointError) as caught:
+        internvl.tasks["inspect"].prepare(inspection(1, description="shirt " * 5000))
+    assert caught.value.code == "prompt_too_long"
+
+
+def inspect(model: InternVL, request: Inspection) -> tuple[InspectionResult, PreparedInspection]:
+    """Prepare and run, as the server does."""
+    prepared: PreparedInspection = model.tasks["inspect"].prepare(request)
+    result: InspectionResult = model.tasks["inspect"].run(prepared)
+    check_answers(request.questions, result.answers)
+    return result, prepared
+
+
+@torch.inference_mode()
+def separate_forward(
+    loaded: InternVL, request: Inspection, prepared: PreparedInspection, question: Question
+) -> torch.Tensor:
+    """Probabilities [answers] by one call of the whole model: text as one string, pixels in, last logits out."""
+    runner: InternVLInspector = loaded.tasks["inspect"]
+    tokenizer, preprocessing = runner._encoder._tokenizer, runner._preprocessing
+    tiles = [len(preprocessing.tiles(photo, photo.decode((28, 28)), request.max_tiles)) for photo in request.photos]
+    text = shared_prefix(request.questions)
+    text += "".join(photo_block(number, 4 * count) for number, count in enumerate(tiles, start=1))
+    firsts = [tokenizer.encode(answer, add_special_tokens=False)[0] for answer in question.answers]
+    lettered = len(set(firsts)) < len(firsts)
+    if lettered:
+        firsts = tokenizer.convert_tokens_to_ids(list(LETTERS[: len(firsts)]))
+    text += item_block(request.item) + question_suffix(question, lettered)
+    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+    pixels = preprocessing.normalise(prepared.tiles, torch.device("cpu"), torch.float32)
+    logits = runner._model(input_ids=ids, pixel_values=pixels).logits[0, -1]
+    return logits[firsts].softmax(dim=-1)
+
+
+def largest_difference(one: Answer, other: Answer) -> float:
+    """Largest difference between two answers' probabilities."""
+    return max(abs(one.probabilities[name] - other.probabilities[name]) for name in one.probabilities)
