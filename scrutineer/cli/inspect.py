@@ -1,0 +1,79 @@
+"""`scrutineer inspect`: send photos, show the verdict."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scrutineer import running_stack
+from scrutineer.cli.console import err, out
+from scrutineer.client import Client
+from scrutineer.errors import UserError
+from scrutineer.report import show
+
+EXIT_CODES = {"passed": 0, "failed": 3, "review": 4, "rejected": 5}
+NOT_FINAL, ENDED_WITHOUT_VERDICT = 6, 7
+
+
+def inspect(
+    photos: Annotated[list[Path], typer.Argument(help="The photos, as files.", exists=True, dir_okay=False)],
+    item: Annotated[str, typer.Option(help="What was ordered, in words.")],
+    checklist: Annotated[str, typer.Option(help="The checklist to go by.")] = "reverse-pickup",
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="More on the item, as name=value; may be repeated.")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help="Your own name for it, such as a waybill.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key again leads to the same inspection.")
+    ] = None,
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the verdict; 0 returns at once.", min=0)] = 60,
+    url: Annotated[str | None, typer.Option(envvar="SCRUTINEER_URL", help="The gateway, stage included.")] = None,
+    key: Annotated[str | None, typer.Option(envvar="SCRUTINEER_API_KEY", help="The API key.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the inspection as JSON.")] = False,
+) -> None:
+    """Have photos inspected. Exit code: 0 passed, 3 failed, 4 review, 5 rejected, 6 not final yet, 7 no verdict."""
+    found = _address(url, key)
+    described = {"description": item, **_attributes(attribute or [])}
+    with Client(found.url, found.key) as client, err.status("Sending the photos …") as status:
+        inspection = client.inspect(
+            photos,
+            item=described,
+            checklist=checklist,
+            reference=reference,
+            idempotency_key=idempotency_key,
+            wait_s=wait,
+            waiting=lambda state: status.update(f"Waiting for the verdict (now {state}) …"),
+        )
+    if as_json:
+        out.print_json(json.dumps(inspection))
+    else:
+        show(out, inspection)
+    raise typer.Exit(_exit_code(inspection))
+
+
+def _address(url: str | None, key: str | None) -> running_stack.RunningStack:
+    running = running_stack.find()
+    if url is None and running is not None:
+        return running_stack.RunningStack(running.url, key or running.key)
+    if url is None:
+        raise UserError("Where is the gateway? Give --url (or SCRUTINEER_URL), or start one here by `scrutineer up`.")
+    if key is None:
+        raise UserError("Give --key, or better SCRUTINEER_API_KEY.")
+    return running_stack.RunningStack(url, key)
+
+
+def _attributes(pairs: list[str]) -> dict[str, Any]:
+    attributes: dict[str, str] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise UserError(f"--attribute {pair!r}: it must be name=value.")
+        attributes[name] = value
+    return {"attributes": attributes} if attributes else {}
+
+
+def _exit_code(inspection: dict[str, Any]) -> int:
+    if not inspection["final"]:
+        return NOT_FINAL
+    return EXIT_CODES.get(inspection["state"], ENDED_WITHOUT_VERDICT)

@@ -1,0 +1,43 @@
+"""`scrutineer`: where commands are put together, and where errors become words and exit codes."""
+
+import os
+import sys
+
+import typer
+
+from scrutineer.cli import demo, inspect, keys, migrate, up
+from scrutineer.cli.console import err
+from scrutineer.errors import UserError
+from scrutineer.local.errors import LocalStackError
+
+app = typer.Typer(
+    help="Do these photos show what they should? The local stack, the client and the operator's tools.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(up.up)
+app.command("inspect")(inspect.inspect)
+app.command("demo")(demo.demo)
+app.command("migrate")(migrate.migrate)
+app.add_typer(keys.app, name="keys")
+
+
+def run() -> None:
+    """Exit codes: 0 done, 1 your mistake or a refused request, 2 wrong usage, 70 a bug of ours, 130 interrupted."""
+    try:
+        app()
+    except (UserError, LocalStackError) as error:
+        err.print(f"Error: {error}", style="bold red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # the outermost edge
+        if os.environ.get("SCRUTINEER_DEBUG"):
+            raise
+        err.print(
+            f"This is a bug in Scrutineer ({type(error).__name__}: {error}). Set SCRUTINEER_DEBUG=1 for the traceback.",
+            style="bold red",
+            markup=False,
+        )
+        sys.exit(70)
