@@ -24,7 +24,7 @@ def show(console: Console, inspection: dict[str, Any]) -> None:
         parts += [Text(f"→ {reason}") for reason in inspection["verdict"]["reasons"]]
     if inspection["failure"]:
         parts += [Text(f"→ {inspection['failure']['detail']}", style="bold yellow")]
-    parts += [_photos(inspection["photos"]), _timings(inspection)]
+    parts += [Text(""), _photos(inspection["photos"]), Text(""), _timings(inspection)]
     console.print(Panel(Group(*parts), title=title, title_align="left", padding=(1, 2)))
 
 
@@ -46,22 +46,23 @@ def _answers(answers: list[dict[str, Any]]) -> Table:
 
 def _photos(photos: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", "Photo", "Size", "Quality", "Sharpness", "Brightness", "Contrast", "Tilt", "What to do"):
-        table.add_column(heading)
+    table.add_column("")
+    table.add_column("Photo", no_wrap=True)
+    for heading in ("Size", "Score", "Sharp", "Bright", "Contrast", "Tilt"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for photo in photos:
-        quality = photo["quality"]
+        name, quality = photo["name"] or str(photo["index"] + 1), photo["quality"]
         if quality is None:
-            table.add_row("·", photo["name"] or str(photo["index"] + 1))
+            table.add_row("·", name)
             continue
         usable = quality["verdict"] == "usable"
         checks = {check["name"]: check for check in quality["checks"]}
         table.add_row(
             Text("✓" if usable else "✗", style="green" if usable else "red"),
-            photo["name"] or str(photo["index"] + 1),
+            name,
             f"{photo['width']}×{photo['height']}",
             f"{quality['score']:.2f}",
             *(_value(checks.get(name)) for name in ("sharpness", "brightness", "contrast", "tilt")),
-            quality["hint"] or "",
         )
     return table
 

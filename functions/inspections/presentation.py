@@ -7,7 +7,7 @@ from core.contract import ChecklistName, Failure, Inspection, Item, ModelName, P
 from core.database import Row
 from core.states import FINAL, State
 
-STAGE_ENDS = (("precheck", "prechecked_ms"), ("invoke", "inferred_ms"), ("format", "finished_ms"))
+STAGES = ("precheck", "invoke", "format")
 
 
 def present(row: Row) -> Inspection:
@@ -43,13 +43,15 @@ def _verdict(row: Row) -> Verdict | None:
 
 
 def _timings(row: Row) -> dict[str, float]:
-    """Each stage from the end of the one before, queueing included; then the endpoint's own split, if it gave one."""
-    timings: dict[str, float] = {}
-    before = 0.0
-    for stage, column in STAGE_ENDS:
-        if row[column] is not None:
-            timings[stage] = round(float(row[column]) - before, 1)
-            before = float(row[column])
+    """Each stage from the end of the one before, queueing included; then the endpoint's own split, if it gave one.
+
+    An inspection that ended early ended in the stage after the last one that was passed.
+    """
+    marks = [
+        float(row[column]) for column in ("prechecked_ms", "inferred_ms", "finished_ms") if row[column] is not None
+    ]
+    starts = [0.0, *marks]
+    timings = {stage: round(end - start, 1) for stage, start, end in zip(STAGES, starts, marks, strict=False)}
     if row["finished_ms"] is not None:
         timings["total"] = round(float(row["finished_ms"]), 1)
     if row["timings_ms"]:

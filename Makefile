@@ -1,0 +1,67 @@
+# Everything a developer runs. Each target sets up what it needs; nothing needs root, Docker or an AWS account.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SAM_VENV := .venv-sam
+SAM := $(SAM_VENV)/bin/sam
+SAM_VERSION := 1.170.0
+REQUIREMENTS := pyproject.toml functions/requirements.txt endpoint_container/requirements.txt
+
+.PHONY: help setup demo up test unit contract integration end-to-end check lint types template openapi bench model clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## Make .venv with every pinned dependency
+
+$(INSTALLED): $(REQUIREMENTS)
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or say PYTHON=/path/to/python3.11."; exit 1; }
+	@echo "Installing the pinned dependencies into $(VENV) (a minute or two) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q torch==$$(sed -n 's/^torch==//p' endpoint_container/requirements.txt)
+	$(BIN)/python -m pip install -q -r functions/requirements.txt -r endpoint_container/requirements.txt -e '.[dev]'
+	@touch $@
+
+demo: setup ## Inspect real photos from gateway to verdict, on this machine
+	@$(BIN)/scrutineer demo
+
+up: setup ## Start the local stack and leave it running
+	@$(BIN)/scrutineer up
+
+test: setup ## All tests
+	$(BIN)/python -m pytest tests
+
+unit contract integration end-to-end: setup ## One suite alone
+	$(BIN)/python -m pytest tests/$(subst -,_,$@)
+
+check: lint types template test ## Lint, types, template and tests
+
+lint: setup ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy functions endpoint_container scrutineer benchmarks tests
+
+template: setup $(SAM) ## sam validate, cfn-lint on the translated template, sam build
+	$(SAM) validate --lint --region eu-west-1
+	$(BIN)/python -m pytest tests/unit/infrastructure
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --build-dir .aws-sam/build
+
+# aws-sam-cli pins a boto3 of its own, so it lives apart.
+$(SAM):
+	$(PYTHON) -m venv $(SAM_VENV)
+	$(SAM_VENV)/bin/python -m pip install -q aws-sam-cli==$(SAM_VERSION)
+
+openapi: setup ## Write the OpenAPI document from the code
+	cd functions && ../$(BIN)/python -m documentation.build
+
+bench: setup ## The three benchmarks, as tables
+	$(BIN)/python -m benchmarks.precheck
+	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.overhead
+
+clean: ## Remove what setup and runs left
+	rm -rf $(VENV) $(SAM_VENV) .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
