@@ -1,5 +1,6 @@
 """The HTTP application: SageMaker's two routes, the legacy alias, and the life of the model behind them."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
+from models.errors import EndpointError
 from models.interface import LoadedModel
 from server import problem
 from server.health import Health, State
@@ -47,6 +49,10 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
         except ClientGone:
             log("client_gone")
             return Response(status_code=CLIENT_CLOSED_REQUEST)
+        except asyncio.CancelledError:
+            # uvicorn cancels what outlasts the drain time; the caller gets something that it knows to retry.
+            log("cut_off", logging.WARNING)
+            return problem.problem_response(EndpointError("not_ready", "The server stopped before the answer."))
         except Exception as error:  # the outermost edge: past it, Starlette would print a traceback
             failure = problem.as_endpoint_error(error)
             level = logging.WARNING if failure.kind.status < 500 else logging.ERROR

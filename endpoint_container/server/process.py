@@ -3,13 +3,14 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
 
-from models.interface import ModelOptions
+from models.interface import LoadedModel, ModelOptions
 from models.registry import load_model
 from server.app import create_app
 from server.health import Health, State
@@ -47,7 +48,12 @@ def serve(environment: Mapping[str, str]) -> int:
         log("settings_invalid", reason=str(error))
         return 2
     options = ModelOptions(settings.model_dir, settings.threads, settings.device)
-    app = create_app(settings, lambda: load_model(options))
+    return run(settings, lambda: load_model(options))
+
+
+def run(settings: Settings, load: Callable[[], LoadedModel]) -> int:
+    """Serve the model that `load` gives until a signal comes; returns the exit status."""
+    app = create_app(settings, load)
     server = GracefulServer(server_config(app, settings), app.state.health)
     log("starting", host=settings.host, port=settings.port, model_dir=str(settings.model_dir))
     server.run()
@@ -78,7 +84,10 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    status = serve(os.environ)
+    leave(serve(os.environ))
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once: a forward still running in its thread would crash in sys.exit's tear-down."""
     sys.stdout.flush()
-    # Not sys.exit: a forward pass still running in its thread would be torn down under torch and crash.
     os._exit(status)

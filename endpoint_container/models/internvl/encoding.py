@@ -39,7 +39,7 @@ class PromptEncoder:
     """Puts the fixed prompt into a checkpoint's own tokens. Safe to use from several threads."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, image_token_id: int, tokens_per_tile: int) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._image_token_id = image_token_id
         self._tokens_per_tile = tokens_per_tile
         self._controls = control_tokens(tokenizer)
@@ -78,7 +78,7 @@ class PromptEncoder:
         """The first token of each word, or nothing where two words share one or a word is unknown."""
         firsts = tuple(ids[0] for word in words if (ids := self._ids(word)))
         distinct = len(set(firsts)) == len(words)
-        return firsts if distinct and self._tokenizer.unk_token_id not in firsts else ()
+        return firsts if distinct and self.tokenizer.unk_token_id not in firsts else ()
 
     def _refuse_controls(self, inspection: Inspection) -> None:
         for number, question in enumerate(inspection.questions):
@@ -93,7 +93,7 @@ class PromptEncoder:
             raise EndpointError("control_token", "Texts cannot contain the model's control tokens.", field)
 
     def _ids(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False))
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:

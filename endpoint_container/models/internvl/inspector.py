@@ -39,24 +39,24 @@ class InternVLInspector:
         preprocessing: Preprocessing,
         calibration: Calibration,
     ) -> None:
-        self._model = model
-        self._encoder = encoder
-        self._preprocessing = preprocessing
-        self._calibration = calibration
+        self.model = model
+        self.encoder = encoder
+        self.preprocessing = preprocessing
+        self.calibration = calibration
         self._max_positions = int(model.config.get_text_config().max_position_embeddings)
 
     def prepare(self, request: Inspection) -> PreparedInspection:
         """Decode and tile the photos, tokenize the prompt."""
-        tile_px, decode_s, tile_s, tiles = self._preprocessing.tile_px, 0.0, 0.0, []
+        tile_px, decode_s, tile_s, tiles = self.preprocessing.tile_px, 0.0, 0.0, []
         for photo in request.photos:
             started = perf_counter()
-            columns, rows = self._preprocessing.grid(photo, request.max_tiles)
+            columns, rows = self.preprocessing.grid(photo, request.max_tiles)
             image = photo.decode((columns * tile_px, rows * tile_px))
             decoded = perf_counter()
-            tiles.append(self._preprocessing.tiles(photo, image, request.max_tiles))
+            tiles.append(self.preprocessing.tiles(photo, image, request.max_tiles))
             decode_s, tile_s = decode_s + decoded - started, tile_s + perf_counter() - decoded
         started = perf_counter()
-        prompt = self._encoder.encode(request, [len(photo_tiles) for photo_tiles in tiles])
+        prompt = self.encoder.encode(request, [len(photo_tiles) for photo_tiles in tiles])
         if prompt.longest > self._max_positions:
             detail = f"{prompt.longest} tokens; the model holds {self._max_positions}. Send fewer photos or tiles."
             raise EndpointError("prompt_too_long", detail, "photos")
@@ -69,12 +69,12 @@ class InternVLInspector:
         """Look at the photos once, then answer all questions in one forward."""
         try:
             started = perf_counter()
-            pixels = self._preprocessing.normalise(prepared.tiles, self._model.device, self._model.dtype)
-            features = photo_features(self._model, pixels)
+            pixels = self.preprocessing.normalise(prepared.tiles, self.model.device, self.model.dtype)
+            features = photo_features(self.model, pixels)
             self._synchronise()
             seen = perf_counter()
             # Moving the logits to the CPU waits for the device, so the second timing needs no barrier of its own.
-            logits = [row.cpu() for row in answer_logits(self._model, prepared.prompt, features)]
+            logits = [row.cpu() for row in answer_logits(self.model, prepared.prompt, features)]
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             raise EndpointError("model_failed", "The accelerator has too little memory for this request.") from error
@@ -83,15 +83,15 @@ class InternVLInspector:
         timings_ms = {**prepared.timings_ms, "vision": (seen - started) * 1000}
         timings_ms["language"] = (perf_counter() - seen) * 1000
         answers = tuple(
-            most_probable(question, probabilities(row, self._calibration.temperature(question.id)))
+            most_probable(question, probabilities(row, self.calibration.temperature(question.id)))
             for question, row in zip(prepared.questions, logits, strict=True)
         )
         usage = Usage(prepared.photos, len(prepared.tiles), prepared.prompt.tokens, generated_tokens=0)
         return InspectionResult(answers, usage, timings_ms)
 
     def _synchronise(self) -> None:
-        if self._model.device.type == "cuda":
-            torch.cuda.synchronize(self._model.device)
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize(self.model.device)
 
 
 class InternVL:
@@ -99,11 +99,11 @@ class InternVL:
 
     def __init__(self, identity: ModelIdentity, inspector: InternVLInspector) -> None:
         self.identity = identity
+        self.inspector = inspector
         self.tasks: Mapping[str, TaskRunner[Any, Any, Any]] = {"inspect": inspector}
-        self._inspector = inspector
 
     def self_test(self) -> None:
         """Inspect a small grey photo; raise `model_output_invalid` unless probabilities come out."""
         inspection = sample_inspection()
-        result = self._inspector.run(self._inspector.prepare(inspection))
+        result = self.inspector.run(self.inspector.prepare(inspection))
         check_answers(inspection.questions, result.answers)

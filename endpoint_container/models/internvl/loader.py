@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoTokenizer,
     InternVLForConditionalGeneration,
@@ -56,7 +57,7 @@ def load_weights(model_dir: Path, device: torch.device) -> InternVLForConditiona
             attn_implementation="sdpa",
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise LoadError(f"weights: {error}") from error
     info: dict[str, Any] = loaded[1]
     # transformers fills absent weights with random numbers and only warns.

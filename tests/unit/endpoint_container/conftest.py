@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,10 +58,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
             # Far from zero, so that each photo and word moves the answers by more than rounding does.
             initializer_range=0.2,
         ),
-        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_token_id=SPECIAL.index("<IMG_CONTEXT>"),
         image_seq_length=4,
     )
-    InternVLForConditionalGeneration(config).eval().save_pretrained(model_dir)
+    InternVLForConditionalGeneration(config).save_pretrained(model_dir)
     tokenizer.save_pretrained(model_dir)
     GotOcr2ImageProcessorPil(
         size={"height": TILE_PX, "width": TILE_PX},
@@ -91,4 +92,6 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     raw.train_from_iterator(
         CORPUS, BpeTrainer(vocab_size=700, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False)
     )
-    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    make: Any = PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerFast = make(tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    return tokenizer

@@ -1,6 +1,7 @@
 """Models that misbehave in one way each, and one that does not. A class is what `load_model` returns or is."""
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -55,6 +56,17 @@ class Waits(PicksFirst):
         self.ran.append(prepared.photos[0].id)
         self.started.release()
         assert self.gate.wait(10)
+        return super().run(prepared)
+
+
+class TakesItsTime(PicksFirst):
+    """Each run takes `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def run(self, prepared: Inspection) -> InspectionResult:
+        time.sleep(self.seconds)
         return super().run(prepared)
 
 

@@ -40,11 +40,11 @@ def test_a_question_does_not_see_the_others(internvl: InternVL, inspection: Call
     """Of the suffixes: the checklist before the photos names all questions, so it is kept the same here."""
     request = inspection(1)
     _, prepared = inspect(internvl, request)
-    whole = internvl.tasks["inspect"].run(prepared)
+    whole = internvl.inspector.run(prepared)
     for number, question in enumerate(request.questions):
         prompt = type(prepared.prompt)(prepared.prompt.prefix, (prepared.prompt.questions[number],))
         alone = PreparedInspection((question,), 1, prepared.tiles, prompt, {})
-        answer = internvl.tasks["inspect"].run(alone).answers[0]
+        answer = internvl.inspector.run(alone).answers[0]
         assert largest_difference(answer, whole.answers[number]) <= 1e-5
 
 
@@ -73,8 +73,8 @@ def test_usage_counts_what_was_done(internvl: InternVL, inspection: Callable[...
 def test_a_temperature_moves_only_its_own_question(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
     request = inspection(1)
     plain, prepared = inspect(internvl, request)
-    runner: InternVLInspector = internvl.tasks["inspect"]
-    soft = InternVLInspector(runner._model, runner._encoder, runner._preprocessing, Calibration({"kind": 1000.0})).run(
+    runner = internvl.inspector
+    soft = InternVLInspector(runner.model, runner.encoder, runner.preprocessing, Calibration({"kind": 1000.0})).run(
         prepared
     )
     assert soft.answers[0] == plain.answers[0]
@@ -90,7 +90,7 @@ def test_probabilities_follow_the_temperature() -> None:
 
 def test_the_self_test_refuses_a_model_that_computes_nan(internvl: InternVL) -> None:
     internvl.self_test()
-    model = internvl.tasks["inspect"]._model
+    model = internvl.inspector.model
     kept = model.lm_head.weight.detach().clone()
     try:
         model.lm_head.weight.fill_(float("nan"))
@@ -102,14 +102,14 @@ def test_the_self_test_refuses_a_model_that_computes_nan(internvl: InternVL) -> 
 
 def test_more_than_the_model_holds_is_refused(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
     with pytest.raises(EndpointError) as caught:
-        internvl.tasks["inspect"].prepare(inspection(1, description="shirt " * 5000))
+        internvl.inspector.prepare(inspection(1, description="shirt " * 5000))
     assert caught.value.code == "prompt_too_long"
 
 
 def inspect(model: InternVL, request: Inspection) -> tuple[InspectionResult, PreparedInspection]:
     """Prepare and run, as the server does."""
-    prepared: PreparedInspection = model.tasks["inspect"].prepare(request)
-    result: InspectionResult = model.tasks["inspect"].run(prepared)
+    prepared = model.inspector.prepare(request)
+    result = model.inspector.run(prepared)
     check_answers(request.questions, result.answers)
     return result, prepared
 
@@ -119,20 +119,21 @@ def separate_forward(
     loaded: InternVL, request: Inspection, prepared: PreparedInspection, question: Question
 ) -> torch.Tensor:
     """Probabilities [answers] by one call of the whole model: text as one string, pixels in, last logits out."""
-    runner: InternVLInspector = loaded.tasks["inspect"]
-    tokenizer, preprocessing = runner._encoder._tokenizer, runner._preprocessing
+    runner = loaded.inspector
+    tokenizer, preprocessing = runner.encoder.tokenizer, runner.preprocessing
     tiles = [len(preprocessing.tiles(photo, photo.decode((28, 28)), request.max_tiles)) for photo in request.photos]
     text = shared_prefix(request.questions)
     text += "".join(photo_block(number, 4 * count) for number, count in enumerate(tiles, start=1))
     firsts = [tokenizer.encode(answer, add_special_tokens=False)[0] for answer in question.answers]
     lettered = len(set(firsts)) < len(firsts)
     if lettered:
-        firsts = tokenizer.convert_tokens_to_ids(list(LETTERS[: len(firsts)]))
+        firsts = [tokenizer.encode(letter, add_special_tokens=False)[0] for letter in LETTERS[: len(firsts)]]
     text += item_block(request.item) + question_suffix(question, lettered)
     ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
     pixels = preprocessing.normalise(prepared.tiles, torch.device("cpu"), torch.float32)
-    logits = runner._model(input_ids=ids, pixel_values=pixels).logits[0, -1]
-    return logits[firsts].softmax(dim=-1)
+    logits = runner.model(input_ids=ids, pixel_values=pixels).logits[0, -1]
+    expected: torch.Tensor = logits[firsts].softmax(dim=-1)
+    return expected
 
 
 def largest_difference(one: Answer, other: Answer) -> float:
