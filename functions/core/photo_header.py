@@ -80,11 +80,27 @@ def _is_whole(data: bytes, media_type: str) -> bool:
     """Whether the file's own end mark is there. It need not be the last byte: phones append data of their own."""
     match media_type:
         case "image/jpeg":
-            # Neither marker can occur inside entropy-coded data, and an EXIF thumbnail's end comes before the scan.
-            return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+            # Pixels never hold an end mark. What comes before them may (an EXIF thumbnail), and so may what phones append
+            # (a video), so it is looked for from the first scan on.
+            scan = _first_scan(data)
+            return scan > 0 and data.find(b"\xff\xd9", scan) > 0
         case "image/png":
             return data.rfind(b"IEND\xaeB`\x82") > 0
         case "image/webp":
             return len(data) >= int.from_bytes(data[4:8], "little") + 8
         case _:
             return True
+
+
+def _first_scan(jpeg: bytes) -> int:
+    """Where the pixels begin: the first SOS marker, from segment to segment (ITU T.81, annex B); -1 without one."""
+    at = jpeg.find(b"\xff", 2)
+    while 0 < at < len(jpeg) - 3:
+        marker = jpeg[at + 1]
+        if marker == 0xDA:
+            return at
+        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # stuffing and markers without a length
+            at = jpeg.find(b"\xff", at + 1)
+        else:
+            at = jpeg.find(b"\xff", at + 2 + int.from_bytes(jpeg[at + 2 : at + 4]))
+    return -1
