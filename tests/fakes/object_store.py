@@ -1,0 +1,30 @@
+"""The inspection bucket in a dictionary."""
+
+from core.errors import Unavailable
+from core.storage import MissingObject
+
+
+class InMemoryStore:
+    """An `ObjectStore`. `objects` is what it holds; a key in `refused` can be neither read nor written."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.refused: set[str] = set()
+
+    def put(self, key: str, data: bytes, media_type: str) -> None:
+        self._check(key)
+        self.objects[key] = data
+
+    def get(self, key: str) -> bytes:
+        found = self.find(key)
+        if found is None:
+            raise MissingObject("What the inspection needs is no longer stored.")
+        return found
+
+    def find(self, key: str) -> bytes | None:
+        self._check(key)
+        return self.objects.get(key)
+
+    def _check(self, key: str) -> None:
+        if key in self.refused:
+            raise Unavailable("The store is away.", retry_after_s=5)

@@ -1,0 +1,90 @@
+"""Checklists: the shipped ones hold, inconsistent ones are refused."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from core import checklists
+from core.checklists import FOLDER, Checklist
+from core.errors import UnknownChecklist
+from pydantic import ValidationError
+
+REVERSE_PICKUP = json.loads((FOLDER / "reverse-pickup" / "1.json").read_text())
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*/*.json")), ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_shipped_checklist_is_what_its_path_says(file: Any) -> None:
+    checklist = Checklist.model_validate_json(file.read_bytes())
+    assert (checklist.name, str(checklist.version)) == (file.parent.name, file.stem)
+    assert checklist.photos.min_count <= checklist.photos.max_count
+    thresholds = checklist.photos.thresholds
+    assert thresholds.min_brightness < thresholds.max_brightness
+    assert any(question.required for question in checklist.questions)
+
+
+def test_latest_is_the_newest_version() -> None:
+    newest = max(int(file.stem) for file in (FOLDER / "reverse-pickup").glob("*.json"))
+    assert checklists.latest("reverse-pickup").version == newest
+    assert checklists.load("reverse-pickup", 1).version == 1
+
+
+@pytest.mark.parametrize("name", ["nope", "", "..", "../checklists/reverse-pickup", "reverse-pickup/1", "Reverse-pickup"])
+def test_unknown_name_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(UnknownChecklist, match="reverse-pickup") as raised:
+        checklists.latest(name)
+    assert raised.value.field == "checklist"
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The shipped checklist with one value replaced; `path` is dotted."""
+    data = deepcopy(REVERSE_PICKUP)
+    *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    place: Any = data
+    for part in way:
+        place = place[part]
+    place[last] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("questions.0.answers", ["yes", "yes"]),
+        ("questions.0.answers", ["yes"]),
+        ("questions.0.answers", [f"answer {n}" for n in range(27)]),
+        ("questions.0.expected", "maybe"),
+        ("questions.0.expected", None),
+        ("questions.0.review_below", 1.1),
+        ("questions.0.review_below", -0.1),
+        ("questions.0.id", "Item Present"),
+        ("questions.1.id", "item_present"),
+        ("questions.0.text", ""),
+        ("questions", []),
+        ("version", 0),
+        ("photos.min_count", 0),
+        ("photos.max_count", 21),
+        ("photos.long_side_px", 100),
+        ("photos.thresholds.max_clipped_fraction", 1.5),
+        ("photos.thresholds.max_tilt_degrees", 46),
+        ("photos.thresholds.min_distance_bits", 65),
+        ("colour", "blue"),
+        ("questions.0.colour", "blue"),
+    ],
+)
+def test_inconsistent_checklist_is_refused(path: str, value: Any) -> None:
+    Checklist.model_validate(REVERSE_PICKUP)
+    with pytest.raises(ValidationError):
+        Checklist.model_validate(changed(path, value))
+
+
+@pytest.mark.parametrize("path", ["title", "questions.0.review_below", "photos.thresholds.min_sharpness"])
+def test_nothing_may_be_left_out(path: str) -> None:
+    data = deepcopy(REVERSE_PICKUP)
+    *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    place: Any = data
+    for part in way:
+        place = place[part]
+    del place[last]
+    with pytest.raises(ValidationError):
+        Checklist.model_validate(data)

@@ -1,0 +1,67 @@
+"""Every error a client can meet: its code and status are promises, so the list is pinned here."""
+
+import importlib
+import json
+from pathlib import Path
+
+from core.contract import Problem
+from core.errors import NotFound, ScrutineerError, Unavailable, all_problems, problem, problem_headers
+
+FUNCTIONS = Path(__file__).parents[4] / "functions"
+
+PROBLEMS = {
+    ("endpoint_refused", 502, "The model endpoint refused the request"),
+    ("endpoint_unavailable", 503, "The model endpoint is not available"),
+    ("idempotency_conflict", 409, "The idempotency key was used with another request"),
+    ("internal_error", 500, "Something went wrong on our side"),
+    ("invalid_model_answer", 503, "The model's answer can't be used"),
+    ("invalid_photo", 400, "A photo can't be read"),
+    ("invalid_request", 400, "The request is not valid"),
+    ("not_found", 404, "Not found"),
+    ("not_json", 400, "The body is not JSON"),
+    ("photo_count", 400, "Too few or too many photos"),
+    ("photo_gone", 410, "A photo is no longer there"),
+    ("photo_too_large", 413, "A photo is too large"),
+    ("unavailable", 503, "Not available at the moment"),
+    ("unknown_checklist", 400, "There is no such checklist"),
+    ("unknown_route", 404, "There is no such route"),
+}
+
+
+def every_problem() -> list[type[ScrutineerError]]:
+    """With every module of functions/ imported, so that no subclass is missed."""
+    for file in sorted(FUNCTIONS.glob("*/*.py")):
+        importlib.import_module(f"{file.parent.name}.{file.stem}")
+    return [each for each in all_problems() if each.__module__.split(".")[0] != "tests"]
+
+
+def test_the_list_is_what_was_promised() -> None:
+    assert {(each.code, each.status, each.title) for each in every_problem()} == PROBLEMS
+
+
+def test_codes_are_unique() -> None:
+    codes = [each.code for each in every_problem()]
+    assert len(codes) == len(set(codes))
+
+
+def test_shape() -> None:
+    body = problem(NotFound("There is no such inspection.", field="id"), errors=[{"field": "id", "problem": "x"}])
+    assert body == {
+        "type": "urn:scrutineer:problem:not_found",
+        "title": "Not found",
+        "status": 404,
+        "detail": "There is no such inspection.",
+        "code": "not_found",
+        "field": "id",
+        "errors": [{"field": "id", "problem": "x"}],
+    }
+    assert Problem.model_validate_json(json.dumps(body)).code == "not_found"
+
+
+def test_absent_members_are_left_out() -> None:
+    assert set(problem(NotFound("x"))) == {"type", "title", "status", "detail", "code"}
+
+
+def test_retry_after_is_told_where_it_is_known() -> None:
+    assert problem_headers(Unavailable("x", retry_after_s=5)) == {"Retry-After": "5"}
+    assert problem_headers(Unavailable("x")) == {}

@@ -1,0 +1,114 @@
+"""Settings: typed, from a mapping, and a wrong one is named."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from authorizer.settings import Settings as AuthorizerSettings
+from core.settings import DatabaseSettings, InvalidSetting, WorkerSettings, choice, number, text
+from format.settings import Settings as FormatSettings
+from inspections.settings import Settings as InspectionsSettings
+from invoke.settings import EndpointSettings
+from invoke.settings import Settings as InvokeSettings
+from precheck.settings import Settings as PrecheckSettings
+from sweeper.settings import Settings as SweeperSettings
+
+DATABASE = {
+    "DATABASE_HOST": "db",
+    "DATABASE_PORT": "3306",
+    "DATABASE_NAME": "scrutineer",
+    "DATABASE_USER": "user",
+    "DATABASE_AUTH": "password",
+    "DATABASE_TLS": "false",
+    "DATABASE_PASSWORD": "secret",
+}
+WORKER = {"LEASE_S": "35", "MAX_ATTEMPTS": "5"}
+PRECHECK, INVOKE, FORMAT = (
+    {f"{stage}_QUEUE_URL": f"http://{stage.lower()}"} for stage in ("PRECHECK", "INVOKE", "FORMAT")
+)
+BUCKET = {"BUCKET": "photos"}
+ENDPOINT = {"ENDPOINT_KIND": "url", "ENDPOINT_URL": "http://model"}
+STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
+    (AuthorizerSettings.from_environment, DATABASE),
+    (InspectionsSettings.from_environment, DATABASE | BUCKET | PRECHECK),
+    (PrecheckSettings.from_environment, DATABASE | WORKER | BUCKET | PRECHECK | INVOKE),
+    (InvokeSettings.from_environment, DATABASE | WORKER | BUCKET | INVOKE | FORMAT | ENDPOINT),
+    (FormatSettings.from_environment, DATABASE | WORKER | BUCKET | FORMAT),
+    (
+        SweeperSettings.from_environment,
+        DATABASE | PRECHECK | INVOKE | FORMAT | {"SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5"},
+    ),
+]
+
+
+class RecordedReads(Mapping[str, str]):
+    """A mapping that remembers which of its names were asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@pytest.mark.parametrize(("from_environment", "env"), STAGES)
+def test_stage_reads_just_its_own_names(
+    from_environment: Callable[[Mapping[str, str]], Any], env: dict[str, str]
+) -> None:
+    recorded = RecordedReads(env | {"SOMETHING_ELSE": "x"})
+    from_environment(recorded)
+    assert recorded.read == set(env)
+
+
+@pytest.mark.parametrize(
+    ("from_environment", "env", "missing"), [(make, env, name) for make, env in STAGES for name in env]
+)
+def test_missing_setting_is_named(
+    from_environment: Callable[[Mapping[str, str]], Any], env: dict[str, str], missing: str
+) -> None:
+    with pytest.raises(InvalidSetting, match=rf"^{missing} is not set$"):
+        from_environment({name: value for name, value in env.items() if name != missing})
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "1.5", " 1", "0", "٣", "1_0"])
+def test_malformed_number_is_named(value: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^LEASE_S must be a whole number of at least 1"):
+        WorkerSettings.from_environment(WORKER | {"LEASE_S": value})
+
+
+def test_malformed_choice_is_named_with_what_it_may_be() -> None:
+    with pytest.raises(InvalidSetting, match=r"^ENDPOINT_KIND must be one of sagemaker, url, not 'ftp'$"):
+        EndpointSettings.from_environment({"ENDPOINT_KIND": "ftp"})
+    with pytest.raises(InvalidSetting, match="DATABASE_TLS"):
+        DatabaseSettings.from_environment(DATABASE | {"DATABASE_TLS": "yes"})
+
+
+def test_values_are_typed() -> None:
+    settings = DatabaseSettings.from_environment(DATABASE)
+    assert (settings.port, settings.tls, settings.password) == (3306, False, "secret")
+    assert WorkerSettings.from_environment(WORKER) == WorkerSettings(lease_s=35, max_attempts=5)
+
+
+def test_iam_needs_no_password() -> None:
+    env = {name: value for name, value in DATABASE.items() if name != "DATABASE_PASSWORD"}
+    recorded = RecordedReads(env | {"DATABASE_AUTH": "iam"})
+    assert DatabaseSettings.from_environment(recorded).password == ""
+    assert "DATABASE_PASSWORD" not in recorded.read
+
+
+def test_endpoint_reads_the_address_of_its_kind() -> None:
+    env = {"ENDPOINT_KIND": "sagemaker", "ENDPOINT_NAME": "internvl", "ENDPOINT_URL": ""}
+    assert EndpointSettings.from_environment(env) == EndpointSettings("sagemaker", "internvl")
+
+
+def test_readers_return_what_is_set() -> None:
+    env = {"A": "1", "B": "two"}
+    assert (text(env, "B"), number(env, "A"), choice(env, "B", ("one", "two"))) == ("two", 1, "two")
