@@ -1,4 +1,4 @@
-"""S3, SQS, Secrets Manager and the other AWS services: a moto server in a process of its own."""
+"""S3, Secrets Manager and the other AWS services, but for SQS: a moto server in a process of its own."""
 
 import os
 import subprocess
@@ -41,39 +41,22 @@ class AwsServices:
         wait_until_open(self.port, limit_s=30, what="the AWS services (moto)", alive=lambda: process.poll() is None)
 
     def create(self, template: Template) -> None:
-        """Makes the template's queues (dead-letter queues first), buckets, secrets and parameters."""
-        with ThreadPoolExecutor(4) as pool:
+        """Makes the template's buckets, secrets and parameters."""
+        with ThreadPoolExecutor(2) as pool:
             for done in [
-                pool.submit(self._create_queues, template),
                 pool.submit(self._create_buckets, template),
                 pool.submit(self._create_texts, template),
             ]:
                 done.result()
 
-    def client(self, service: str, *, read_timeout_s: float = 30, connections: int = 10) -> Any:
-        """A boto3 client; thread-safe, as boto3's clients are. Retries are off: a failure here is to be seen."""
-        import boto3
-        from botocore.config import Config
-
-        config = Config(
-            retries={"total_max_attempts": 1}, read_timeout=read_timeout_s, max_pool_connections=connections
-        )
-        return boto3.Session(**CREDENTIALS).client(service, endpoint_url=self.url, config=config)
-
     def stop(self) -> None:
         if self._process:
             self._processes.end(self._process, grace_s=0)
 
-    def _create_queues(self, template: Template) -> None:
-        sqs = self.client("sqs")
-        for queue in sorted(template.queues.values(), key=lambda queue: "RedrivePolicy" in queue.attributes):
-            created = sqs.create_queue(QueueName=queue.name, Attributes=dict(queue.attributes))
-            assert created["QueueUrl"] == queue.url, (created["QueueUrl"], queue.url)
-
     def _create_buckets(self, template: Template) -> None:
         if not template.buckets:
             return
-        s3 = self.client("s3")
+        s3 = make_client("s3", self.url)
         for bucket in template.buckets.values():
             s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": REGION})
             if bucket.versioned:
@@ -81,10 +64,19 @@ class AwsServices:
 
     def _create_texts(self, template: Template) -> None:
         if template.secrets:
-            client = self.client("secretsmanager")
+            client = make_client("secretsmanager", self.url)
             for secret in template.secrets:
                 client.create_secret(Name=secret.name, SecretString=secret.value)
         if template.parameters:
-            client = self.client("ssm")
+            client = make_client("ssm", self.url)
             for parameter in template.parameters:
                 client.put_parameter(Name=parameter.name, Value=parameter.value, Type="String")
+
+
+def make_client(service: str, url: str) -> Any:
+    """A boto3 client; thread-safe, as boto3's clients are. Retries are off: a failure here is to be seen."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=75)
+    return boto3.Session(**CREDENTIALS).client(service, endpoint_url=url, config=config)

@@ -12,6 +12,7 @@ def function_environment(
     settings: StackSettings,
     *,
     services_url: str,
+    queues_url: str,
     sagemaker_runtime_url: str,
     database: Connection,
 ) -> dict[str, str]:
@@ -19,6 +20,7 @@ def function_environment(
     return {
         **spec.environment,
         "AWS_ENDPOINT_URL": services_url,
+        "AWS_ENDPOINT_URL_SQS": queues_url,
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker_runtime_url,
         # There is no X-Ray daemon to send to.
         "POWERTOOLS_TRACE_DISABLED": "true",

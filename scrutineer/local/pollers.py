@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 """
 
-import base64
 import json
 import logging
 import threading
@@ -14,14 +13,14 @@ from typing import Any
 
 from scrutineer.local.errors import LocalStackError
 from scrutineer.local.function_pool import InvokeResult
-from scrutineer.local.template_model import REGION, EventSourceSpec, QueueSpec
+from scrutineer.local.queues import Queue, Received
+from scrutineer.local.template_model import REGION, EventSourceSpec
 
 log = logging.getLogger(__name__)
 
 LONG_POLL_S = 20
 # SQS gives at most 10 messages a call.
 RECEIVE_LIMIT = 10
-RETRY_S = 0.2
 
 
 class Poller:
@@ -34,16 +33,14 @@ class Poller:
     def __init__(
         self,
         source: EventSourceSpec,
-        queue: QueueSpec,
+        queue: Queue,
         *,
         invoke: Callable[[bytes], InvokeResult],
         concurrency: int,
-        sqs: Any,
     ) -> None:
         self._source = source
         self._queue = queue
         self._invoke = invoke
-        self._sqs = sqs
         self._slots = threading.Semaphore(concurrency)
         self._workers = ThreadPoolExecutor(concurrency, thread_name_prefix=f"{source.function}-batch")
         self._stopping = threading.Event()
@@ -53,7 +50,7 @@ class Poller:
         self._thread.start()
 
     def request_stop(self) -> None:
-        """Takes no more messages; a long poll under way ends when the queue service does."""
+        """Takes no more messages; a long poll under way ends when the queue is closed."""
         self._stopping.set()
         self._slots.release()
 
@@ -67,13 +64,7 @@ class Poller:
             self._slots.acquire()
             if self._stopping.is_set():
                 return
-            try:
-                messages = self._gather()
-            except Exception as error:  # boto3 raises a class per failure; the queue service may be stopping
-                self._slots.release()
-                if not self._stopping.wait(RETRY_S):
-                    log.warning("%s: cannot receive: %s", self._source.logical_id, error)
-                continue
+            messages = self._gather()
             if not messages:
                 self._slots.release()
                 continue
@@ -82,63 +73,40 @@ class Poller:
             except RuntimeError:  # shut down meanwhile; the messages become visible again
                 return
 
-    def _gather(self) -> list[dict[str, Any]]:
+    def _gather(self) -> list[Received]:
         """One batch: what is there, or with a batching window what comes within it after the first message."""
         size = self._source.batch_size
-        messages = self._receive(min(size, RECEIVE_LIMIT), LONG_POLL_S)
+        messages = self._queue.receive(min(size, RECEIVE_LIMIT), wait_s=LONG_POLL_S)
         give_up = time.monotonic() + self._source.window_s
         while messages and len(messages) < size and self._source.window_s and not self._stopping.is_set():
-            remaining_s = int(give_up - time.monotonic())
-            if remaining_s < 1:
+            remaining_s = give_up - time.monotonic()
+            if remaining_s <= 0:
                 break
-            messages += self._receive(min(size - len(messages), RECEIVE_LIMIT), remaining_s)
+            messages += self._queue.receive(min(size - len(messages), RECEIVE_LIMIT), wait_s=remaining_s)
         return messages
 
-    def _receive(self, count: int, wait_s: int) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._queue.url,
-            MaxNumberOfMessages=count,
-            WaitTimeSeconds=wait_s,
-            AttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
-        messages: list[dict[str, Any]] = answer.get("Messages", [])
-        return messages
-
-    def _handle(self, messages: Sequence[Mapping[str, Any]]) -> None:
+    def _handle(self, messages: Sequence[Received]) -> None:
         try:
-            result = self._invoke(json.dumps(sqs_event(messages, self._queue.arn)).encode())
-            handled = handled_messages(messages, result, self._source.report_failures)
-            if handled:
-                self._sqs.delete_message_batch(
-                    QueueUrl=self._queue.url,
-                    Entries=[
-                        {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
-                        for index, message in enumerate(handled)
-                    ],
-                )
+            result = self._invoke(json.dumps(sqs_event(messages, self._queue.spec.arn)).encode())
+            for message in handled_messages(messages, result, self._source.report_failures):
+                self._queue.delete(message.receipt)
         except LocalStackError as error:
             log.warning("%s: %s", self._source.logical_id, error)
-        except Exception as error:  # the outermost edge of this thread: an undeleted message simply comes back
-            if not self._stopping.is_set():
-                log.warning("%s: cannot finish a batch: %s", self._source.logical_id, error)
         finally:
             self._slots.release()
 
 
-def sqs_event(messages: Sequence[Mapping[str, Any]], queue_arn: str) -> dict[str, Any]:
+def sqs_event(messages: Sequence[Received], queue_arn: str) -> dict[str, Any]:
     """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event"""
     return {
         "Records": [
             {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message.get("Attributes", {}),
-                "messageAttributes": {
-                    name: _attribute(attribute) for name, attribute in message.get("MessageAttributes", {}).items()
-                },
-                "md5OfBody": message.get("MD5OfBody"),
+                "messageId": message.id,
+                "receiptHandle": message.receipt,
+                "body": message.body,
+                "attributes": dict(message.system_attributes),
+                "messageAttributes": {name: _attribute(value) for name, value in message.attributes.items()},
+                "md5OfBody": message.md5,
                 "eventSource": "aws:sqs",
                 "eventSourceARN": queue_arn,
                 "awsRegion": REGION,
@@ -149,17 +117,12 @@ def sqs_event(messages: Sequence[Mapping[str, Any]], queue_arn: str) -> dict[str
 
 
 def _attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
-    members: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": attribute["DataType"]}
-    if "StringValue" in attribute:
-        members["stringValue"] = attribute["StringValue"]
-    if "BinaryValue" in attribute:
-        members["binaryValue"] = base64.b64encode(attribute["BinaryValue"]).decode()
-    return members
+    """SQS's `StringValue` is Lambda's `stringValue`; binary values are base64 in both."""
+    members = {name[0].lower() + name[1:]: value for name, value in attribute.items()}
+    return {"stringListValues": [], "binaryListValues": [], **members}
 
 
-def handled_messages(
-    messages: Sequence[Mapping[str, Any]], result: InvokeResult, report_failures: bool
-) -> list[Mapping[str, Any]]:
+def handled_messages(messages: Sequence[Received], result: InvokeResult, report_failures: bool) -> list[Received]:
     """The messages to delete. A malformed report counts as a failed batch, an empty one as a success.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
@@ -174,6 +137,6 @@ def handled_messages(
         failed = {failure["itemIdentifier"] for failure in failures}
     except (ValueError, AttributeError, TypeError, KeyError):
         return []
-    if not failed <= {message["MessageId"] for message in messages}:
+    if not failed <= {message.id for message in messages}:
         return []
-    return [message for message in messages if message["MessageId"] not in failed]
+    return [message for message in messages if message.id not in failed]

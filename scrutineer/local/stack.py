@@ -15,8 +15,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from starlette.types import ASGIApp
+
 from scrutineer.local.async_invoker import AsyncInvoker
-from scrutineer.local.aws_services import AwsServices
+from scrutineer.local.aws_services import AwsServices, make_client
 from scrutineer.local.container import Container
 from scrutineer.local.database import Connection, Database
 from scrutineer.local.errors import LocalStackError, TemplateInvalid
@@ -28,6 +30,8 @@ from scrutineer.local.migrations import apply_migrations
 from scrutineer.local.pollers import Poller
 from scrutineer.local.ports import HOST, free_port
 from scrutineer.local.processes import Processes
+from scrutineer.local.queue_service import QueueService
+from scrutineer.local.queues import Queue, make_queues
 from scrutineer.local.sagemaker_runtime import create_app as create_sagemaker_runtime
 from scrutineer.local.schedules import Schedule
 from scrutineer.local.settings import StackSettings
@@ -47,11 +51,14 @@ class LocalStack:
         self._progress = progress
         self._cleanup = ExitStack()
         self.functions: dict[str, FunctionPool] = {}
+        self.queues: dict[str, Queue] = {}
 
     template: Template
     url: str
     """The API's address, stage included, without a slash at the end."""
     services_url: str
+    """All AWS services but SQS and SageMaker's runtime."""
+    queues_url: str
     sagemaker_runtime_url: str
     endpoint_url: str | None
     database_server: Database
@@ -72,6 +79,11 @@ class LocalStack:
         """The values of the template's API keys by logical id, for authorizers to name."""
         plans = [plan for api in self.template.apis.values() for plan in api.plans]
         return {key_id: value for plan in plans for key_id, value in plan.keys.items()}
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this stack's services."""
+        own = {"sqs": self.queues_url, "sagemaker-runtime": self.sagemaker_runtime_url}
+        return make_client(service, own.get(service, self.services_url))
 
     def invoke(self, function: str, event: Any) -> InvokeResult:
         """Synchronously, past the gateway and the queues."""
@@ -143,12 +155,16 @@ class LocalStack:
     def _start_functions(self) -> None:
         """Reads the template; starts the gateway and, ahead of need, the functions."""
         settings = self.settings
+        queues_port = free_port()
+        self.queues_url = f"http://{HOST}:{queues_port}"
         self.template = _overridden(
-            load_template(settings.template, services_url=self.services_url, parameters=settings.parameters), settings
+            load_template(settings.template, queues_url=self.queues_url, parameters=settings.parameters), settings
         )
         if len(self.template.apis) != 1:
             raise TemplateInvalid(f"{settings.template} has {len(self.template.apis)} APIs; the local stack runs one")
-        shim = HttpServer(
+        self.queues = make_queues(self.template.queues.values())
+        self._serve(QueueService(self.queues), port=queues_port, name="queues")
+        shim = self._serve(
             create_sagemaker_runtime(
                 ENDPOINT_NAME,
                 # Nothing listens on port 9, so that an absent endpoint is an unavailable one.
@@ -157,8 +173,6 @@ class LocalStack:
             ),
             name="sagemaker-runtime",
         )
-        self._cleanup.callback(shim.stop)
-        shim.start()
         self.sagemaker_runtime_url = shim.url
         for logical_id, spec in self.template.functions.items():
             self.functions[logical_id] = FunctionPool(
@@ -168,6 +182,7 @@ class LocalStack:
                     spec,
                     settings,
                     services_url=self.services_url,
+                    queues_url=self.queues_url,
                     sagemaker_runtime_url=self.sagemaker_runtime_url,
                     database=self.database,
                 ),
@@ -180,27 +195,29 @@ class LocalStack:
         self._cleanup.callback(self._async_invoker.stop)
         (api,) = self.template.apis.values()
         gateway = Gateway(api, self.functions)
-        server = HttpServer(gateway, port=settings.gateway_port, name="gateway")
         self._cleanup.callback(gateway.close)
+        server = self._serve(gateway, port=settings.gateway_port, name="gateway")
+        self.url = f"{server.url}/{api.stage}"
+
+    def _serve(self, app: ASGIApp, *, name: str, port: int = 0) -> HttpServer:
+        server = HttpServer(app, port=port, name=name)
         self._cleanup.callback(server.stop)
         server.start()
-        self.url = f"{server.url}/{api.stage}"
+        return server
 
     def _start_event_sources(self) -> None:
         self.services.create(self.template)
         for pool in self.functions.values():
             pool.warm(min(self.settings.warm_slots, pool.max_slots))
         sources = [source for source in self.template.event_sources if source.enabled]
-        sqs = self.services.client("sqs", read_timeout_s=60, connections=8 + 40 * len(sources)) if sources else None
         pollers = []
         for source in sources:
             pool = self.functions[source.function]
             poller = Poller(
                 source,
-                self.template.queues[source.queue],
+                self.queues[source.queue],
                 invoke=pool.invoke,
                 concurrency=min(source.max_concurrency or pool.max_slots, pool.max_slots),
-                sqs=sqs,
             )
             poller.start()
             pollers.append(poller)
@@ -219,8 +236,8 @@ class LocalStack:
     def _stop_pollers(self, pollers: list[Poller]) -> None:
         for poller in pollers:
             poller.request_stop()
-        # A long poll ends at once when its server does.
-        self.services.stop()
+        for queue in self.queues.values():
+            queue.close()
         for poller in pollers:
             poller.join(2)
 

@@ -29,9 +29,9 @@ NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
 class LocalAttributes:
     """Names resources as CloudFormation would: the given name, else stack name and logical id."""
 
-    def __init__(self, resources: Mapping[str, Any], services_url: str) -> None:
+    def __init__(self, resources: Mapping[str, Any], queues_url: str) -> None:
         self._resources = resources
-        self._services_url = services_url
+        self._queues_url = queues_url
 
     def name(self, logical_id: str) -> str:
         resource = self._resources[logical_id]
@@ -45,7 +45,7 @@ class LocalAttributes:
         name = self.name(logical_id)
         match kind:
             case "AWS::SQS::Queue":
-                return f"{self._services_url}/{ACCOUNT}/{name}"
+                return f"{self._queues_url}/{ACCOUNT}/{name}"
             case "AWS::SecretsManager::Secret":
                 return self.get_att(logical_id, "Id")
             case "AWS::ApiGateway::RestApi":

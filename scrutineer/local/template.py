@@ -34,13 +34,13 @@ QUEUE_ATTRIBUTES = (
 )
 
 
-def load_template(path: Path, *, services_url: str, parameters: Mapping[str, str] | None = None) -> Template:
-    """Reads `path`. `services_url` is where the AWS services will be, which queue URLs begin with.
+def load_template(path: Path, *, queues_url: str, parameters: Mapping[str, str] | None = None) -> Template:
+    """Reads `path`. `queues_url` is what queue URLs begin with.
 
     Raises `TemplateInvalid` for what AWS would refuse too and `TemplateUnsupported` for what is not emulated here.
     """
     translated = translate(path, parameters or {})
-    resources = Resources(translated, services_url)
+    resources = Resources(translated, queues_url)
     functions = {
         logical_id: _function(resources, logical_id, properties, translated.code_dirs)
         for logical_id, properties in resources.all(FUNCTION)
