@@ -1,0 +1,87 @@
+"""One whole local stack for the suite: real gateway, functions, queues, database and the real container."""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from scrutineer.cli.stack import DEMO_MODEL, first_key
+from scrutineer.local.settings import ROOT, StackSettings
+from scrutineer.local.stack import LocalStack
+
+EVENTS = ROOT / "events"
+WORKERS = ("PrecheckFunction", "InvokeFunction", "FormatFunction")
+FAST = StackSettings(
+    model_dir=DEMO_MODEL,
+    # Recovery at the pace of a test: leases of seconds, a sweeper that comes every second.
+    function_environment={
+        **{worker: {"LEASE_S": "6"} for worker in WORKERS},
+        "SweeperFunction": {"SWEEP_AFTER_S": "2"},
+    },
+    visibility_timeout_s={"PrecheckQueue": 8, "InvokeQueue": 8, "FormatQueue": 8},
+    schedule_s={"SweeperFunctionEveryMinute": 1.0},
+    parameters={"PlanRatePerSecond": "1000", "PlanBurst": "1000"},
+    default_max_slots=6,
+)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    settings = StackSettings(**{**vars(FAST), "data_dir": tmp_path_factory.mktemp("stack")})
+    with LocalStack(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def key(stack: LocalStack) -> str:
+    return first_key(stack)
+
+
+@pytest.fixture(scope="session")
+def client(stack: LocalStack, key: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, headers={"x-api-key": key}, timeout=40, trust_env=False) as http:
+        yield http
+
+
+@pytest.fixture
+def body() -> dict[str, Any]:
+    """A valid request with three small photos; a fresh copy each time."""
+    event = json.loads((EVENTS / "inspections-create.json").read_text())
+    request: dict[str, Any] = json.loads(event["body"])
+    return copy.deepcopy(request)
+
+
+@pytest.fixture
+def final(client: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Ask for an inspection until it is final."""
+
+    def wait(inspection_id: str, within_s: float = 60) -> dict[str, Any]:
+        end = time.monotonic() + within_s
+        while True:
+            try:
+                answer = client.get(f"/v1/inspections/{inspection_id}")
+                if answer.status_code == 200 and answer.json()["final"]:
+                    found: dict[str, Any] = answer.json()
+                    return found
+            except httpx.HTTPError as error:
+                answer = httpx.Response(599, text=str(error))
+            assert time.monotonic() < end, f"{inspection_id} is not final: {answer.status_code} {answer.text[:300]}"
+            time.sleep(0.1)
+
+    return wait
+
+
+@pytest.fixture
+def stored(stack: LocalStack) -> Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Rows of a query against the stack's database."""
+
+    def query(statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with stack.database.open() as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+
+    return query
