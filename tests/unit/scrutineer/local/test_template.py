@@ -1,0 +1,163 @@
+"""Reading templates: the test application's, and what must stop the stack."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scrutineer.local.errors import LocalStackError, TemplateInvalid, TemplateUnsupported
+from scrutineer.local.template import load_template
+
+SAMPLE = Path(__file__).resolve().parents[3] / "integration/local/sample/template.yaml"
+QUEUES = "http://127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return load_template(SAMPLE, queues_url=QUEUES, parameters={"MaximumBatch": "5"})
+
+
+def test_functions(sample):
+    echo = sample.functions["EchoFunction"]
+    assert (echo.handler, echo.timeout_s, echo.memory_mb) == ("echo.app.handler", 3.0, 256)
+    assert echo.code_dir == SAMPLE.parent / "functions"
+    assert echo.environment["STEP_QUEUE_URL"] == f"{QUEUES}/000000000000/scrutineer-StepQueue"
+    assert echo.environment["DATABASE_HOST"] == "127.0.0.1"
+
+
+def test_api(sample):
+    api = sample.apis["Api"]
+    assert (api.stage, api.key_source) == ("live", "AUTHORIZER")
+    routes = {(route.method, route.path): route for route in api.routes}
+    assert routes["POST", "/v1/echo"].authorizer == "KeyAuthorizer"
+    assert routes["POST", "/v1/echo"].api_key_required
+    assert routes["GET", "/v1/open"].authorizer is None
+    assert not routes["GET", "/v1/open"].api_key_required
+    assert ("ANY", "/v1/files/{proxy+}") in routes
+    assert api.authorizers["KeyAuthorizer"].ttl_s == 60
+    assert [source.name for source in api.authorizers["KeyAuthorizer"].identity_sources] == ["x-api-key"]
+    assert api.responses["UNAUTHORIZED"].status == 401
+    plans = {plan.logical_id: plan for plan in api.plans}
+    assert plans["SlowPlan"].burst == 3
+    assert plans["FastPlan"].keys == {"FastKey": "fast-usage-key-0123456789"}
+    assert "image/png" in api.binary_media_types
+
+
+def test_queues_and_event_sources(sample):
+    assert sample.queues["StepQueue"].visibility_timeout_s == 18
+    redrive = json.loads(sample.queues["StepQueue"].attributes["RedrivePolicy"])
+    assert redrive["deadLetterTargetArn"] == sample.queues["StepDeadLetters"].arn
+    (source,) = sample.event_sources
+    assert (source.function, source.queue, source.batch_size) == ("StepFunction", "StepQueue", 5)
+    assert (source.max_concurrency, source.report_failures, source.enabled) == (4, True, True)
+
+
+def test_schedules_and_buckets(sample):
+    (schedule,) = sample.schedules
+    assert (schedule.function, schedule.expression) == ("TickFunction", "rate(1 minute)")
+    assert sample.buckets["PhotoBucket"].name == "scrutineer-photobucket"
+
+
+FUNCTION = {
+    "Type": "AWS::Serverless::Function",
+    "Properties": {"Handler": "echo.app.handler", "Runtime": "python3.11", "CodeUri": str(SAMPLE.parent / "functions")},
+}
+
+
+def load(tmp_path, resources, **document):
+    path = tmp_path / "template.yaml"
+    path.write_text(
+        yaml.safe_dump({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources, **document}, sort_keys=False)
+    )
+    return load_template(path, queues_url=QUEUES)
+
+
+def with_properties(**properties):
+    return {"F": {**FUNCTION, "Properties": {**FUNCTION["Properties"], **properties}}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "named"),
+    [
+        ({"Topic": {"Type": "AWS::SNS::Topic"}}, "Topic: the resource type AWS::SNS::Topic"),
+        ({"Q": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}}}, "Q .*FifoQueue"),
+        (with_properties(Runtime="python3.12"), "F: the runtime python3.12"),
+        (with_properties(Layers=["arn:aws:lambda:eu-west-1:1:layer:x:1"]), "F .*Layers"),
+        (with_properties(FunctionUrlConfig={"AuthType": "NONE"}), "AWS::Lambda::Url"),
+        (
+            with_properties(Events={"A": {"Type": "Api", "Properties": {"Path": "/a", "Method": "get"}}})
+            | {"B": {"Type": "AWS::S3::Bucket", "Properties": {"NotificationConfiguration": {}}}},
+            "B .*NotificationConfiguration",
+        ),
+        (
+            with_properties(Environment={"Variables": {"A": {"Fn::GetAtt": ["Nested", "Outputs.Unknown"]}}})
+            | {"Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "x"}}},
+            "Nested: the nested stack's output Unknown",
+        ),
+        (
+            with_properties(Events={"A": {"Type": "SQS", "Properties": {"Queue": "arn:aws:sqs:eu-west-1:1:other"}}}),
+            "outside of this template",
+        ),
+        (
+            with_properties(
+                Events={
+                    "A": {
+                        "Type": "SQS",
+                        "Properties": {
+                            "Queue": {"Fn::GetAtt": ["Q", "Arn"]},
+                            "FilterCriteria": {"Filters": [{"Pattern": "{}"}]},
+                        },
+                    }
+                }
+            )
+            | {"Q": {"Type": "AWS::SQS::Queue"}},
+            "FilterCriteria",
+        ),
+    ],
+)
+def test_unsupported_features_are_named(tmp_path, resources, named):
+    with pytest.raises(TemplateUnsupported, match=named) as caught:
+        load(tmp_path, resources)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        with_properties(Handler="missing.app.handler"),
+        with_properties(CodeUri="no/such/folder"),
+        with_properties(Environment={"Variables": {"A": {"Ref": "Nothing"}}}),
+        {"F": {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "x"}}},
+    ],
+)
+def test_invalid_templates(tmp_path, resources):
+    with pytest.raises(TemplateInvalid):
+        load(tmp_path, resources)
+
+
+def test_irrelevant_types_pass(tmp_path):
+    template = load(
+        tmp_path,
+        {
+            **with_properties(),
+            "Group": {"Type": "AWS::Logs::LogGroup"},
+            "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Threshold": {"Fn::GetAtt": ["F", "Arn"]}}},
+        },
+    )
+    assert list(template.functions) == ["F"]
+
+
+def test_not_yaml(tmp_path):
+    path = tmp_path / "template.yaml"
+    path.write_text("a: [")
+    with pytest.raises(TemplateInvalid):
+        load_template(path, queues_url=QUEUES)
+    with pytest.raises(LocalStackError):
+        load_template(tmp_path / "absent.yaml", queues_url=QUEUES)
+
+
+@pytest.mark.parametrize("given", [{"Nothing": "1"}])
+def test_unknown_parameters(given):
+    with pytest.raises(TemplateInvalid, match="Nothing"):
+        load_template(SAMPLE, queues_url=QUEUES, parameters=given)
