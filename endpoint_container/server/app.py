@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import os
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import anyio
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,6 +21,8 @@ from server.settings import Settings
 from server.worker import ModelWorker
 
 CLIENT_CLOSED_REQUEST = 499
+# SageMaker's own, and that of callers who reach the container without it.
+INFERENCE_ID_HEADERS = ("x-amzn-sagemaker-inference-id", "x-inference-id")
 
 
 def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> FastAPI:
@@ -27,6 +32,8 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
     """
     health = Health()
     worker = ModelWorker(load_model, health, settings.max_queue)
+    # A photo of MAX_PIXELS takes 150 MB while it is decoded: no more of them at once than cores to work on them.
+    decoders = anyio.CapacityLimiter(settings.threads or len(os.sched_getaffinity(0)))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -45,23 +52,31 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
 
     async def invocations(request: Request) -> Response:
         try:
-            response = await invoke(request, worker, settings)
+            response = await invoke(request, worker, settings, decoders)
         except ClientGone:
-            log("client_gone")
+            log("client_gone", inference_id=inference_id(request))
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         except asyncio.CancelledError:
             # uvicorn cancels what outlasts the drain time; the caller gets something that it knows to retry.
-            log("cut_off", logging.WARNING)
+            log("cut_off", logging.WARNING, inference_id=inference_id(request))
             return problem.problem_response(EndpointError("not_ready", "The server stopped before the answer."))
         except Exception as error:  # the outermost edge: past it, Starlette would print a traceback
             failure = problem.as_endpoint_error(error)
             level = logging.WARNING if failure.kind.status < 500 else logging.ERROR
-            log("refused", level, status=failure.kind.status, code=failure.code, field=failure.field)
+            told = {"status": failure.kind.status, "code": failure.code, "field": failure.field}
+            log("refused", level, inference_id=inference_id(request), **told)
             return problem.problem_response(failure)
-        log("invocation", status=200, usage=response["usage"], timings_ms=response["timings_ms"])
+        measured = {"usage": response["usage"], "timings_ms": response["timings_ms"]}
+        log("invocation", inference_id=inference_id(request), status=200, **measured)
         return JSONResponse(response)
 
     app.add_api_route("/ping", ping, methods=["GET"])
     app.add_api_route("/invocations", invocations, methods=["POST"])
     app.add_api_route("/process_request", invocations, methods=["POST"])
     return app
+
+
+def inference_id(request: Request) -> str | None:
+    """The caller's name for this call, if it gave one that is safe to log."""
+    given = next((request.headers[name] for name in INFERENCE_ID_HEADERS if name in request.headers), "")
+    return given if re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", given) else None

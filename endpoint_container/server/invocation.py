@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from fastapi import Request
 
@@ -28,33 +29,43 @@ class Prepared:
     runner: TaskRunner[Any, Any, Any]
     request: Any
     inputs: Any
+    queue_ms: float
     parse_ms: float
 
 
-async def invoke(request: Request, worker: ModelWorker, settings: Settings) -> dict[str, Any]:
-    """The response to one invocation. Raises EndpointError, or ClientGone."""
+async def invoke(
+    request: Request, worker: ModelWorker, settings: Settings, decoders: anyio.CapacityLimiter
+) -> dict[str, Any]:
+    """The response to one invocation; `decoders` bounds how many decode photos at once.
+
+    Raises EndpointError, or ClientGone.
+    """
     started = perf_counter()
     body = await read_body(request, settings.max_body_bytes)
     model = worker.model
     with worker.slot():
-        prepared = await anyio.to_thread.run_sync(_prepare, body, model, settings)
+        prepared = await anyio.to_thread.run_sync(_prepare, body, model, settings, perf_counter(), limiter=decoders)
         future = worker.submit(lambda: prepared.runner.run(prepared.inputs))
         done = await _outcome(future, request)
     response = prepared.task.render(prepared.request, done.value)
-    timings_ms = {"queue": done.queue_ms, **done.value.timings_ms, "total": (perf_counter() - started) * 1000}
+    timings_ms = {
+        "queue": prepared.queue_ms + done.queue_ms,
+        **done.value.timings_ms,
+        "total": (perf_counter() - started) * 1000,
+    }
     timings_ms["decode"] = timings_ms.get("decode", 0.0) + prepared.parse_ms
     response["model"] = asdict(model.identity)
     response["timings_ms"] = {stage: round(value, 3) for stage, value in timings_ms.items()}
     return response
 
 
-def _prepare(body: bytes, model: LoadedModel, settings: Settings) -> Prepared:
+def _prepare(body: bytes, model: LoadedModel, settings: Settings, submitted: float) -> Prepared:
     started = perf_counter()
     content = parse_object(body)
     task, runner = choose_task(content, model)
     request = task.parse(content, settings)
     parse_ms = (perf_counter() - started) * 1000
-    return Prepared(task, runner, request, runner.prepare(request), parse_ms)
+    return Prepared(task, runner, request, runner.prepare(request), (started - submitted) * 1000, parse_ms)
 
 
 async def _outcome(future: Future[Done], request: Request) -> Done:

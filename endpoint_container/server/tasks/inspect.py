@@ -63,10 +63,11 @@ def _photo(body: PhotoBody, field: str, settings: Settings) -> Photo:
 def _item(body: ItemBody, settings: Settings) -> dict[str, object]:
     """What the model is told of the item; the sku is the caller's own reference and says nothing about looks."""
     _check_text(body.description, "item.description", settings)
-    length = sum(len(name) + len(str(value)) for name, value in body.attributes.items())
+    attributes = body.attributes or {}
+    length = sum(len(name) + len(str(value)) for name, value in attributes.items())
     if length > settings.max_text_chars:
         raise EndpointError("text_too_long", f"At most {settings.max_text_chars} characters.", "item.attributes")
-    return {"description": body.description, "attributes": body.attributes}
+    return {"description": body.description, "attributes": attributes}
 
 
 def _questions(bodies: list[QuestionBody], settings: Settings) -> tuple[Question, ...]:

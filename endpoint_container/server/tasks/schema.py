@@ -26,7 +26,7 @@ class PhotoBody(Strict):
 
 class ItemBody(Strict):
     description: str
-    attributes: dict[str, str | int | float | bool | None] = {}
+    attributes: dict[str, str | int | float | bool | None] | None = None
     sku: str | None = None
 
 

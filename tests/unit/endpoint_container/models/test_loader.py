@@ -38,6 +38,18 @@ def test_on_a_cpu_weights_are_float32_and_frozen(internvl: InternVL) -> None:
     assert not model.training
 
 
+def test_sharded_checkpoints_are_loaded(internvl: InternVL, copied: Path) -> None:
+    (copied / "model.safetensors").unlink()
+    internvl.inspector.model.save_pretrained(copied, max_shard_size="60KB")
+    assert len(list(copied.glob("model-*.safetensors"))) > 1
+
+    loaded = load(ModelOptions(copied, threads=1, device="cpu")).inspector.model.state_dict()
+
+    expected = internvl.inspector.model.state_dict()
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(loaded[name], expected[name]) for name in expected)
+
+
 def test_threads_are_set(internvl: InternVL) -> None:
     assert torch.get_num_threads() == 1
 

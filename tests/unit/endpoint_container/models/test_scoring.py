@@ -100,6 +100,27 @@ def test_the_self_test_refuses_a_model_that_computes_nan(internvl: InternVL) -> 
         model.lm_head.weight.copy_(kept)
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(torch.OutOfMemoryError("CUDA out of memory"), "model_failed"), (torch.AcceleratorError("lost"), "model_defunct")],
+)
+def test_a_lost_accelerator_is_told_from_a_full_one(
+    internvl: InternVL,
+    inspection: Callable[..., Inspection],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    # Neither can be had on a CPU.
+    monkeypatch.setattr(internvl.inspector.model.model, "get_image_features", fail)
+    with pytest.raises(EndpointError) as caught:
+        inspect(internvl, inspection(1))
+    assert caught.value.code == code
+
+
 def test_more_than_the_model_holds_is_refused(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
     with pytest.raises(EndpointError) as caught:
         internvl.inspector.prepare(inspection(1, description="shirt " * 5000))

@@ -35,9 +35,32 @@ def test_the_legacy_route_is_the_same(start: Any, body: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("header", "value", "logged_as"),
+    [
+        ("X-Amzn-SageMaker-Inference-Id", "01J-abc", "01J-abc"),
+        ("X-Inference-Id", "01J-abc", "01J-abc"),
+        ("X-Inference-Id", 'x", "level": "forged', None),
+    ],
+)
+def test_a_call_can_be_found_in_the_log(
+    start: Any, body: dict[str, Any], caplog: pytest.LogCaptureFixture, header: str, value: str, logged_as: str | None
+) -> None:
+    caplog.set_level("INFO", "endpoint")
+    start(fakes.PicksFirst).post("/invocations", json=body, headers={header: value})
+    line = next(vars(record)["fields"] for record in caplog.records if record.message == "invocation")
+    assert line["inference_id"] == logged_as
+
+
+def test_optional_fields_may_be_null(start: Any, body: dict[str, Any]) -> None:
+    item = {"description": "red shirt", "attributes": None, "sku": None}
+    response = start(fakes.PicksFirst).post("/invocations", json={**body, "item": item, "max_tiles": None})
+    assert response.status_code == 200
+
+
 def test_a_failing_request_harms_no_other(start: Any, body: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     client = start(fakes.RaisesInRun)
-    bad = {**body, "photos": [{**body["photos"][0], "id": "bad"}]}
+    bad = {**body, "photos": [*body["photos"], {**body["photos"][0], "id": "back"}]}
 
     response = client.post("/invocations", json=bad)
 

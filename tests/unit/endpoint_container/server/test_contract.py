@@ -1,0 +1,57 @@
+"""The golden files in tests/contract/invocations, from the container's side."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.interface import ModelOptions
+from models.registry import load_model
+from tests.unit.endpoint_container import fakes
+
+GOLDEN = Path(__file__).parents[3] / "contract" / "invocations"
+PROBLEMS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "unknown_task": (fakes.PicksFirst, {"task": "dance"}),
+    "no_photos": (fakes.PicksFirst, {"photos": []}),
+    "not_an_image": (fakes.PicksFirst, {"photos": [{"id": "front", "data": "aGVsbG8="}]}),
+    "explain_unavailable": (fakes.PicksFirst, {"explain": True}),
+    "model_failed": (fakes.RaisesInRun, {}),
+    "model_output_invalid": (fakes.ReturnsNaN, {}),
+    "not_ready": (fakes.FailsAtLoad(), {}),
+    "model_defunct": (fakes.LosesItsAccelerator, {}),
+}
+
+
+def golden(name: str) -> Any:
+    return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_the_request_is_answered_in_the_shape_of_the_response(start: Any, checkpoint: Path) -> None:
+    client = start(lambda: load_model(ModelOptions(checkpoint, threads=1, device="cpu")))
+    response = client.post("/invocations", json=golden("inspect.request"))
+    assert response.status_code == 200
+    assert shape(response.json()) == shape(golden("inspect.response"))
+
+
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_problems_are_the_golden_ones(start: Any, code: str) -> None:
+    model, changes = PROBLEMS[code]
+    response = start(model).post("/invocations", json={**golden("inspect.request"), **changes})
+    expected = golden(f"problem.{code}")
+    assert response.json() == expected
+    assert (response.status_code, expected["code"]) == (expected["status"], code)
+
+
+def test_every_golden_problem_is_tested() -> None:
+    assert {path.name for path in GOLDEN.glob("problem.*.json")} == {f"problem.{code}.json" for code in PROBLEMS}
+
+
+def shape(value: Any) -> Any:
+    """Names and types without the values; texts stay where they are names."""
+    if isinstance(value, dict):
+        return {name: shape(content) for name, content in value.items()}
+    if isinstance(value, list):
+        return [shape(content) for content in value]
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
