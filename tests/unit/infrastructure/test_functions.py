@@ -109,7 +109,7 @@ def test_every_polled_queue_has_dead_letters_that_outlive_it(
 ) -> None:
     for _, function, queue in event_sources:
         dead_letters = resources[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]
-        assert queue["RedrivePolicy"]["maxReceiveCount"] == 5, function["Handler"]
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == 8, function["Handler"]
         assert dead_letters["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"], function["Handler"]
 
 

@@ -40,6 +40,7 @@ STATUS_BY_CODE = {
     "too_many_requests": 429,
     "quota_exceeded": 429,
     "internal_error": 500,
+    "unavailable": 503,
     "timeout": 504,
 }
 OPEN_ROUTES = {("get", "/v1/openapi.json"), ("get", "/v1/docs")}
@@ -67,7 +68,7 @@ def test_gateway_response_is_a_problem(kind: str, responses: Mapping[str, Any]) 
     assert problem["status"] == STATUS_BY_CODE[code] == int(response["statusCode"])
     assert problem["request_id"] == "$context.requestId"
     assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
-    assert ("gatewayresponse.header.Retry-After" in response["responseParameters"]) == (problem["status"] == 429)
+    assert ("gatewayresponse.header.Retry-After" in response["responseParameters"]) == (problem["status"] in (429, 503))
 
 
 def test_all_routes_but_the_documentation_need_a_key(resources: Mapping[str, Any]) -> None:
