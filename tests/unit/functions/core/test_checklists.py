@@ -5,10 +5,11 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+
 from core import checklists
 from core.checklists import FOLDER, Checklist
 from core.errors import UnknownChecklist
-from pydantic import ValidationError
 
 REVERSE_PICKUP = json.loads((FOLDER / "reverse-pickup" / "1.json").read_text())
 
@@ -29,7 +30,9 @@ def test_latest_is_the_newest_version() -> None:
     assert checklists.load("reverse-pickup", 1).version == 1
 
 
-@pytest.mark.parametrize("name", ["nope", "", "..", "../checklists/reverse-pickup", "reverse-pickup/1", "Reverse-pickup"])
+@pytest.mark.parametrize(
+    "name", ["nope", "", "..", "../checklists/reverse-pickup", "reverse-pickup/1", "Reverse-pickup"]
+)
 def test_unknown_name_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(UnknownChecklist, match="reverse-pickup") as raised:
         checklists.latest(name)

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from pydantic import ValidationError
+
 from core.identifiers import is_identifier, new_identifier
 from core.queues import StageMessage
-from pydantic import ValidationError
 
 
 def test_new_ones_differ_and_are_recognised() -> None:

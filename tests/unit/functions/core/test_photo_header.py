@@ -4,11 +4,11 @@ import io
 import tracemalloc
 
 import pytest
-from core.photo_header import MAX_PIXELS, PhotoHeader, TooManyPixels, UnreadablePhoto, read_header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from core.photo_header import MAX_PIXELS, PhotoHeader, TooManyPixels, UnreadablePhoto, read_header
 from tests.fakes.photos import SUFFIX, bomb, encode, photo, scene, with_exif
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "HEIF": "image/heic"}

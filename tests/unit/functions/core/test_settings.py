@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+
 from authorizer.settings import Settings as AuthorizerSettings
 from core.settings import DatabaseSettings, InvalidSetting, WorkerSettings, choice, number, text
 from format.settings import Settings as FormatSettings

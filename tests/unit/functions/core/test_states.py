@@ -1,8 +1,9 @@
 """The state machine: every path ends, and what has ended stays."""
 
-from core.states import FAILURES, FINAL, STEPS, VERDICTS, State, can_step
 from hypothesis import given
 from hypothesis import strategies as st
+
+from core.states import FAILURES, FINAL, STEPS, VERDICTS, State, can_step
 
 states = st.sampled_from(State)
 
