@@ -7,6 +7,7 @@ from typing import Any
 
 import h11
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -33,7 +34,8 @@ class HttpServer:
             http=CasePreservingProtocol,
             ws="none",
             loop="asyncio",
-            lifespan="off",
+            # Only Starlette's applications know what that is.
+            lifespan="on" if isinstance(app, Starlette) else "off",
             access_log=False,
             log_level="critical",
             server_header=False,

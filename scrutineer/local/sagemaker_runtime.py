@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 import asyncio
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import httpx
 from starlette.applications import Starlette
@@ -68,7 +69,12 @@ def create_app(
         returned = {header: answer.headers[header] for header in RETURNED if header in answer.headers}
         return Response(answer.content, 200, {**returned, "x-amzn-Invoked-Production-Variant": VARIANT})
 
-    return Starlette(routes=[Route("/endpoints/{name}/invocations", invoke, methods=["POST"])])
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    return Starlette(routes=[Route("/endpoints/{name}/invocations", invoke, methods=["POST"])], lifespan=lifespan)
 
 
 def model_error(status: int, message: str) -> Response:

@@ -1,0 +1,56 @@
+"""The private MariaDB and its migrations."""
+
+import dataclasses
+import threading
+
+import pymysql
+import pytest
+
+from scrutineer.local.migrations import apply_migrations
+
+
+@pytest.fixture
+def empty(stack):
+    connection = dataclasses.replace(stack.database, name="scrutineer_migrations")
+    with stack.database.open(autocommit=True) as server, server.cursor() as cursor:
+        cursor.execute("CREATE DATABASE scrutineer_migrations CHARACTER SET utf8mb4")
+        yield connection
+        cursor.execute("DROP DATABASE scrutineer_migrations")
+
+
+def rows(connection, query):
+    with connection.open() as opened, opened.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def test_settings(stack):
+    assert rows(stack.database, "SELECT @@character_set_server, @@time_zone, @@bind_address") == (
+        ("utf8mb4", "+00:00", "127.0.0.1"),
+    )
+    assert rows(stack.database, "SELECT name, colour FROM things") == (("café", "grün"),)
+
+
+def test_migrations_are_applied_once_by_whoever_comes_first(empty, sample_settings):
+    applied = []
+    threads = [
+        threading.Thread(target=lambda: applied.append(apply_migrations(empty, sample_settings.migrations)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(applied, key=len) == [[], [], ["0001_things", "0002_more_things"]]
+    assert apply_migrations(empty, sample_settings.migrations) == []
+    assert rows(empty, "SELECT COUNT(*) FROM things") == ((1,),)
+
+
+def test_a_committed_row_survives_a_kill(stack):
+    with stack.database.open(autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("REPLACE INTO things VALUES (2, 'kept', NULL)")
+    stack.database_server.kill()
+    with pytest.raises(pymysql.err.OperationalError):
+        stack.database.open()
+    stack.database_server.start()
+    assert rows(stack.database, "SELECT name FROM things WHERE id = 2") == (("kept",),)
