@@ -33,13 +33,18 @@ class InvokeResult:
 
 
 class FunctionPool:
-    """Invokes `spec` in at most `max_slots` processes at once. Thread-safe."""
+    """Invokes `spec` in at most `max_slots` processes at once. Thread-safe.
+
+    A call that finds them all busy waits up to `slot_wait_s` for one: 0 is Lambda's answer to a reserved concurrency,
+    more is this machine's smallness, which Lambda does not have.
+    """
 
     def __init__(
         self,
         spec: FunctionSpec,
         *,
         max_slots: int,
+        slot_wait_s: float,
         environment: Mapping[str, str],
         python: str,
         log_path: Path,
@@ -47,13 +52,14 @@ class FunctionPool:
     ) -> None:
         self.spec = spec
         self.max_slots = max_slots
+        self._slot_wait_s = slot_wait_s
         self.log_path = log_path
         self._environment = {**reserved_environment(spec), **environment}
         self._python = python
         self._processes = processes
         # Unbuffered and in append mode: lines of the slots and of this process interleave whole.
         self._log = log_path.open("ab", buffering=0)
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._free: list[tuple[float, Slot]] = []
         self._busy: set[Slot] = set()
         self._starting = 0
@@ -89,6 +95,7 @@ class FunctionPool:
     def stop(self) -> None:
         with self._lock:
             self._closed = True
+            self._lock.notify_all()
             slots = [slot for _, slot in self._free] + list(self._busy)
             self._free.clear()
         for slot in slots:
@@ -97,6 +104,7 @@ class FunctionPool:
 
     def _take(self) -> tuple[Slot, bool]:
         with self._lock:
+            self._lock.wait_for(self._has_room, self._slot_wait_s)
             if self._closed:
                 raise Throttled(f"{self.spec.logical_id}: the stack is stopping")
             dropped = self._drop_unusable()
@@ -132,11 +140,15 @@ class FunctionPool:
     def _give_back(self, slot: Slot) -> None:
         with self._lock:
             self._busy.discard(slot)
+            self._lock.notify()
             keep = slot.alive and not self._closed
             if keep:
                 self._free.append((time.monotonic(), slot))
         if not keep:
             slot.stop()
+
+    def _has_room(self) -> bool:
+        return self._closed or bool(self._free) or len(self._busy) + self._starting < self.max_slots
 
     def _drop_unusable(self) -> list[Slot]:
         too_old = time.monotonic() - IDLE_SLOT_S

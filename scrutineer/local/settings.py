@@ -48,6 +48,8 @@ class StackSettings:
     max_slots: Mapping[str, int] = field(default_factory=dict)
     default_max_slots: int = 16
     """Slots of a function with neither a setting here nor a reserved concurrency."""
+    slot_wait_s: float = 30.0
+    """How long a call waits for a slot where the template reserves no concurrency. Lambda would have room for it."""
     warm_slots: int = 1
     """Slots of each function that are started ahead."""
     visibility_timeout_s: Mapping[str, int] = field(default_factory=dict)

@@ -147,7 +147,9 @@ class LocalStack:
         self.services.start()
 
     def _start_database(self) -> None:
-        self._cleanup.callback(self.database_server.kill)
+        # A database that nobody will see again needs no orderly end.
+        kept = self.settings.data_dir is not None
+        self._cleanup.callback(self.database_server.stop if kept else self.database_server.kill)
         self.database_server.start()
         if self.settings.migrations:
             apply_migrations(self.database, self.settings.migrations)
@@ -178,6 +180,7 @@ class LocalStack:
             self.functions[logical_id] = FunctionPool(
                 spec,
                 max_slots=self._max_slots(logical_id),
+                slot_wait_s=settings.slot_wait_s if spec.reserved_concurrency is None else 0.0,
                 environment=function_environment(
                     spec,
                     settings,

@@ -22,6 +22,7 @@ def sample_settings(tmp_path_factory):
         container_source=SAMPLE / "container",
         model_dir=tmp_path_factory.mktemp("model"),
         max_slots={"EchoFunction": 3},
+        slot_wait_s=0.5,
         visibility_timeout_s={"StepQueue": 1},
         schedule_s={"TickFunctionEvery": 1.0},
         function_environment={"EchoFunction": {"EXTRA": "given"}},
