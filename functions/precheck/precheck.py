@@ -59,7 +59,7 @@ def _judge_all(
     """Each photo's row entry with its quality, and a sentence for each photo that must be taken again."""
     described: list[dict[str, Any]] = []
     rejected: list[str] = []
-    fingerprints: list[int] = []
+    fingerprints: dict[int, int] = {}
     for entry, data in zip(entries, photos, strict=True):
         quality: PhotoQuality
         try:
@@ -68,7 +68,7 @@ def _judge_all(
             quality = damaged()
         else:
             quality = judge(analysis, rules.thresholds, fingerprints)
-            fingerprints.append(analysis.fingerprint)
+            fingerprints[entry["index"]] = analysis.fingerprint
             entry = entry | {"width": analysis.width, "height": analysis.height}
         described.append(entry | {"quality": quality.model_dump()})
         if quality.verdict == "retake":

@@ -1,6 +1,6 @@
 """From measurements to a verdict on one photo, and to the one thing the courier should do differently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from core.checklists import PhotoThresholds
 from core.contract import CheckName, PhotoQuality, QualityCheck
@@ -19,23 +19,24 @@ HINTS = {
 }
 
 
-def judge(analysis: Analysis, thresholds: PhotoThresholds, earlier: Sequence[int]) -> PhotoQuality:
-    """`earlier` are the fingerprints of the inspection's photos before this one.
+def judge(analysis: Analysis, thresholds: PhotoThresholds, earlier: Mapping[int, int]) -> PhotoQuality:
+    """`earlier` are the fingerprints of the inspection's photos before this one, by their indexes.
 
-    The score is that of the worst check: 0.5 at its threshold, towards 1 the further it is passed.
+    The score is that of the worst check: 0.5 at its threshold, towards 1 the further it is passed. Light is judged
+    before sharpness, for its faults look like blur; the hint is for the first check that failed.
     """
     too_dark = analysis.brightness < (thresholds.min_brightness + thresholds.max_brightness) / 2
-    distances = [(analysis.fingerprint ^ other).bit_count() for other in earlier]
+    distances = {index: (analysis.fingerprint ^ other).bit_count() for index, other in earlier.items()}
     graded = [
         _at_least("resolution", min(analysis.width, analysis.height), thresholds.min_short_side_px),
-        _at_least("sharpness", analysis.sharpness, thresholds.min_sharpness),
         _at_least("brightness", analysis.brightness, thresholds.min_brightness)
         if too_dark
         else _at_most("brightness", analysis.brightness, thresholds.max_brightness),
         _at_most("exposure", analysis.clipped_fraction, thresholds.max_clipped_fraction),
         _at_least("contrast", analysis.contrast, thresholds.min_contrast),
+        _at_least("sharpness", analysis.sharpness, thresholds.min_sharpness),
         _at_most("tilt", abs(analysis.tilt_degrees), thresholds.max_tilt_degrees),
-        _at_least("duplicate", min(distances, default=64), thresholds.min_distance_bits),
+        _at_least("duplicate", min(distances.values(), default=64), thresholds.min_distance_bits),
     ]
     failed = next((check for check, _ in graded if not check.passed), None)
     return PhotoQuality(
@@ -66,8 +67,9 @@ def _share(good: float, bad: float) -> float:
     return good / (good + bad) if good + bad else 0.5
 
 
-def _hint(name: str, too_dark: bool, distances: Sequence[int]) -> str:
+def _hint(name: str, too_dark: bool, distances: Mapping[int, int]) -> str:
     if name == "brightness":
         name = "too_dark" if too_dark else "too_bright"
-    other = distances.index(min(distances)) + 1 if distances else 0
-    return HINTS[name].format(other=other)
+    if name == "duplicate":
+        return HINTS[name].format(other=min(distances, key=lambda index: distances[index]) + 1)
+    return HINTS[name]
