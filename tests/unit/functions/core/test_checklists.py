@@ -41,7 +41,7 @@ def test_unknown_name_is_refused_with_those_there_are(name: str) -> None:
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The shipped checklist with one value replaced; `path` is dotted."""
-    data = deepcopy(REVERSE_PICKUP)
+    data: dict[str, Any] = deepcopy(REVERSE_PICKUP)
     *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     place: Any = data
     for part in way:

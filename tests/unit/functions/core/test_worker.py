@@ -37,17 +37,17 @@ class ToldRecords(WorkRecords):
         return not self.lost
 
     def advance(self, claimed: Claimed, start: State, end: State, photos: Any = None) -> None:
-        self._step("advance", (end, photos))
+        self._note("advance", (end, photos))
 
     def finish_with_result(self, claimed: Claimed, start: State, result: Any) -> None:
-        self._step("result", result)
+        self._note("result", result)
 
     def finish_with_failure(
         self, claimed: Claimed, start: State, end: State, *, code: str, detail: str, photos: Any = None
     ) -> None:
-        self._step("failure", (end, code, detail))
+        self._note("failure", (end, code, detail))
 
-    def _step(self, name: str, what: Any) -> None:
+    def _note(self, name: str, what: Any) -> None:
         if self.lost:
             raise LostLease("too late")
         self.steps.append((name, what))
