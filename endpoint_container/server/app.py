@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from models.errors import EndpointError
@@ -53,7 +54,7 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
     async def invocations(request: Request) -> Response:
         try:
             response = await invoke(request, worker, settings, decoders)
-        except ClientGone:
+        except (ClientGone, ClientDisconnect):
             log("client_gone", inference_id=inference_id(request))
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         except asyncio.CancelledError:
@@ -62,7 +63,7 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
             return problem.problem_response(EndpointError("not_ready", "The server stopped before the answer."))
         except Exception as error:  # the outermost edge: past it, Starlette would print a traceback
             failure = problem.as_endpoint_error(error)
-            level = logging.WARNING if failure.kind.status < 500 else logging.ERROR
+            level = logging.ERROR if failure.kind.status == 500 else logging.WARNING
             told = {"status": failure.kind.status, "code": failure.code, "field": failure.field}
             log("refused", level, inference_id=inference_id(request), **told)
             return problem.problem_response(failure)

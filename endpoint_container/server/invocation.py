@@ -48,12 +48,9 @@ async def invoke(
         future = worker.submit(lambda: prepared.runner.run(prepared.inputs))
         done = await _outcome(future, request)
     response = prepared.task.render(prepared.request, done.value)
-    timings_ms = {
-        "queue": prepared.queue_ms + done.queue_ms,
-        **done.value.timings_ms,
-        "total": (perf_counter() - started) * 1000,
-    }
+    timings_ms = {"queue": prepared.queue_ms + done.queue_ms, **done.value.timings_ms}
     timings_ms["decode"] = timings_ms.get("decode", 0.0) + prepared.parse_ms
+    timings_ms["total"] = (perf_counter() - started) * 1000
     response["model"] = asdict(model.identity)
     response["timings_ms"] = {stage: round(value, 3) for stage, value in timings_ms.items()}
     return response

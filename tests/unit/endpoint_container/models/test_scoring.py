@@ -1,9 +1,13 @@
 """Packed scoring against plain forward passes of transformers, one a question."""
 
 from collections.abc import Callable
+from io import BytesIO
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from transformers import GotOcr2ImageProcessorPil
 
 from models.errors import EndpointError
 from models.inspection import Answer, Inspection, InspectionResult, Question, check_answers
@@ -19,10 +23,10 @@ def test_packed_equals_separate(
 ) -> None:
     request = inspection(*seeds, max_tiles=max_tiles)
 
-    result, prepared = inspect(internvl, request)
+    result, _ = inspect(internvl, request)
 
     for answer, question in zip(result.answers, request.questions, strict=True):
-        expected = separate_forward(internvl, request, prepared, question)
+        expected = separate_forward(internvl, request, question)
         packed = torch.tensor(list(answer.probabilities.values()))
         assert (packed - expected).abs().max() <= 1e-4
         assert answer.answer == question.answers[int(expected.argmax())]
@@ -32,7 +36,7 @@ def test_more_tiles_than_one_vision_batch(internvl: InternVL, inspection: Callab
     request = inspection(*range(4), max_tiles=4)
     result, prepared = inspect(internvl, request)
     assert len(prepared.tiles) > VISION_BATCH
-    expected = separate_forward(internvl, request, prepared, request.questions[0])
+    expected = separate_forward(internvl, request, request.questions[0])
     assert (torch.tensor(list(result.answers[0].probabilities.values())) - expected).abs().max() <= 1e-4
 
 
@@ -136,23 +140,28 @@ def inspect(model: InternVL, request: Inspection) -> tuple[InspectionResult, Pre
 
 
 @torch.inference_mode()
-def separate_forward(
-    loaded: InternVL, request: Inspection, prepared: PreparedInspection, question: Question
-) -> torch.Tensor:
-    """Probabilities [answers] by one call of the whole model: text as one string, pixels in, last logits out."""
-    runner = loaded.inspector
-    tokenizer, preprocessing = runner.encoder.tokenizer, runner.preprocessing
-    tiles = [len(preprocessing.tiles(photo, photo.decode((28, 28)), request.max_tiles)) for photo in request.photos]
+def separate_forward(loaded: InternVL, request: Inspection, question: Question) -> torch.Tensor:
+    """Probabilities [answers] by transformers alone: its pixels, the prompt as one string, one plain call."""
+    model, tokenizer = loaded.inspector.model, loaded.inspector.encoder.tokenizer
+    processor = GotOcr2ImageProcessorPil(
+        size={"height": 28, "width": 28},
+        image_mean=[0.485, 0.456, 0.406],
+        image_std=[0.229, 0.224, 0.225],
+        crop_to_patches=request.max_tiles is not None,
+        max_patches=request.max_tiles or 1,
+    )
+    images: list[Image.Image] = [Image.open(BytesIO(photo.data)) for photo in request.photos]
+    processed: Any = processor(images=images, return_tensors="pt")
     text = shared_prefix(request.questions)
-    text += "".join(photo_block(number, 4 * count) for number, count in enumerate(tiles, start=1))
+    for number, tiles in enumerate(processed["num_patches"].tolist(), start=1):
+        text += photo_block(number, 4 * tiles)
     firsts = [tokenizer.encode(answer, add_special_tokens=False)[0] for answer in question.answers]
     lettered = len(set(firsts)) < len(firsts)
     if lettered:
         firsts = [tokenizer.encode(letter, add_special_tokens=False)[0] for letter in LETTERS[: len(firsts)]]
     text += item_block(request.item) + question_suffix(question, lettered)
     ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
-    pixels = preprocessing.normalise(prepared.tiles, torch.device("cpu"), torch.float32)
-    logits = runner.model(input_ids=ids, pixel_values=pixels).logits[0, -1]
+    logits = model(input_ids=ids, pixel_values=processed["pixel_values"].float()).logits[0, -1]
     expected: torch.Tensor = logits[firsts].softmax(dim=-1)
     return expected
 

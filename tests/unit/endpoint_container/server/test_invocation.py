@@ -148,9 +148,21 @@ def test_who_hangs_up_while_served_leaves_the_model_alone(body: dict[str, Any]) 
     assert asyncio.run(scenario()) == [499, 200]
 
 
-async def call(app: Any, body: dict[str, Any], hang_up: asyncio.Event | None = None) -> int:
+def test_who_hangs_up_while_sending_is_no_error(body: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> int:
+        app = create_app(Settings(), fakes.PicksFirst)
+        async with app.router.lifespan_context(app):
+            hang_up = asyncio.Event()
+            hang_up.set()
+            return await call(app, body, hang_up, cut_off=True)
+
+    assert asyncio.run(scenario()) == 499
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def call(app: Any, body: dict[str, Any], hang_up: asyncio.Event | None = None, cut_off: bool = False) -> int:
     """POST /invocations over bare ASGI, so that the caller can hang up; returns the status."""
-    messages = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
+    messages = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": cut_off}]
     status = 0
 
     async def receive() -> dict[str, Any]:
