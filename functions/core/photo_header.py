@@ -80,8 +80,8 @@ def _is_whole(data: bytes, media_type: str) -> bool:
     """Whether the file's own end mark is there. It need not be the last byte: phones append data of their own."""
     match media_type:
         case "image/jpeg":
-            # Pixels never hold an end mark. What comes before them may (an EXIF thumbnail), and what phones append behind
-            # them may hold any mark (a video), so it is looked for from the first scan on.
+            # Pixels never hold an end mark. What comes before them may (an EXIF thumbnail), and what phones append
+            # behind them may hold any mark (a video), so it is looked for from the first scan on.
             scan = _first_scan(data)
             return scan > 0 and data.find(b"\xff\xd9", scan) > 0
         case "image/png":

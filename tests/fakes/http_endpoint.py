@@ -1,0 +1,65 @@
+"""A real HTTP server on 127.0.0.1 that answers as it is told."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class HttpEndpoint(ThreadingHTTPServer):
+    """`requests` holds (path, headers, body); the answer is `status`, `headers` and `body`, after `delay_s` seconds.
+
+    `cut` is where the connection is closed instead: before the answer, or inside its body.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.body = b"{}"
+        self.delay_s = 0.0
+        self.cut = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@contextmanager
+def serving() -> Iterator[HttpEndpoint]:
+    """Runs one until the block ends."""
+    server = HttpEndpoint()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: HttpEndpoint
+
+    def do_POST(self) -> None:
+        told = self.server
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        told.requests.append((self.path, dict(self.headers), body))
+        if told.cut == "before":
+            return
+        if told.delay_s:
+            time.sleep(told.delay_s)
+        self.send_response(told.status)
+        self.send_header("Content-Length", str(len(told.body) + (10 if told.cut == "inside" else 0)))
+        for name, value in ({"Content-Type": "application/json"} | told.headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(told.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is to be read on stderr."""

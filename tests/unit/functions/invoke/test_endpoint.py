@@ -1,0 +1,177 @@
+"""Both adapters against real HTTP on 127.0.0.1: what is sent, and which answers are worth another attempt."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+from botocore.config import Config
+
+from invoke.endpoint import (
+    READ_TIMEOUT_S,
+    EndpointRefused,
+    EndpointUnavailable,
+    SageMakerEndpoint,
+    UrlEndpoint,
+    open_endpoint,
+)
+from invoke.settings import EndpointSettings
+from tests.fakes.http_endpoint import HttpEndpoint, serving
+
+ID = "insp_" + "a" * 26
+
+
+@pytest.fixture
+def server() -> Iterator[HttpEndpoint]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def pool() -> Iterator[urllib3.PoolManager]:
+    with urllib3.PoolManager(timeout=urllib3.Timeout(connect=1, read=0.3)) as pool:
+        yield pool
+
+
+@pytest.fixture
+def sagemaker(server: HttpEndpoint) -> Iterator[SageMakerEndpoint]:
+    client = boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=server.url,
+        region_name="eu-west-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="y",
+        config=Config(read_timeout=0.3, connect_timeout=1, retries={"total_max_attempts": 1}),
+    )
+    yield SageMakerEndpoint(client, "internvl")
+    client.close()
+
+
+def error(server: HttpEndpoint, status: int, code: str, **more: Any) -> None:
+    """SageMaker's way to say no."""
+    server.status = status
+    server.headers = {"x-amzn-errortype": code}
+    server.body = json.dumps({"message": "SECRET of the container", **more}).encode()
+
+
+def test_url_request_and_answer(server: HttpEndpoint, pool: urllib3.PoolManager) -> None:
+    server.body = b'{"answers": []}'
+    endpoint = UrlEndpoint(pool, server.url + "/")
+    assert endpoint.invoke(b'{"task": "inspect"}', ID) == b'{"answers": []}'
+    ((path, headers, body),) = server.requests
+    assert (path, body) == ("/invocations", b'{"task": "inspect"}')
+    assert (headers["Content-Type"], headers["X-Inference-Id"]) == ("application/json", ID)
+    assert endpoint.name == f"url:{server.url}"
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"),
+    [
+        (400, EndpointRefused),
+        (404, EndpointRefused),
+        (413, EndpointRefused),
+        (422, EndpointRefused),
+        (204, EndpointRefused),
+        (302, EndpointRefused),
+        (408, EndpointUnavailable),
+        (429, EndpointUnavailable),
+        (500, EndpointUnavailable),
+        (503, EndpointUnavailable),
+    ],
+)
+def test_url_status(server: HttpEndpoint, pool: urllib3.PoolManager, status: int, raised: type[Exception]) -> None:
+    server.status, server.body = status, b"" if status == 204 else b"SECRET"
+    server.headers = {"Location": f"{server.url}/elsewhere"} if status == 302 else {}
+    with pytest.raises(raised, match=rf"answered {status}\.$"):
+        UrlEndpoint(pool, server.url).invoke(b"{}", ID)
+    assert len(server.requests) == 1, "neither retried nor redirected"
+
+
+@pytest.mark.parametrize("cut", ["before", "inside"])
+def test_url_closed_connection(server: HttpEndpoint, pool: urllib3.PoolManager, cut: str) -> None:
+    server.cut = cut
+    with pytest.raises(EndpointUnavailable, match="did not answer"):
+        UrlEndpoint(pool, server.url).invoke(b"{}", ID)
+    assert len(server.requests) == 1
+
+
+def test_url_slow(server: HttpEndpoint, pool: urllib3.PoolManager) -> None:
+    server.delay_s = 0.6
+    with pytest.raises(EndpointUnavailable):
+        UrlEndpoint(pool, server.url).invoke(b"{}", ID)
+    assert len(server.requests) == 1
+
+
+def test_url_where_nobody_listens(pool: urllib3.PoolManager) -> None:
+    with serving() as server:
+        url = server.url
+    with pytest.raises(EndpointUnavailable):
+        UrlEndpoint(pool, url).invoke(b"{}", ID)
+
+
+def test_sagemaker_request_and_answer(server: HttpEndpoint, sagemaker: SageMakerEndpoint) -> None:
+    server.body = b'{"answers": []}'
+    assert sagemaker.invoke(b'{"task": "inspect"}', ID) == b'{"answers": []}'
+    ((path, headers, body),) = server.requests
+    assert (path, body) == ("/endpoints/internvl/invocations", b'{"task": "inspect"}')
+    assert headers["X-Amzn-SageMaker-Inference-Id"] == ID
+    assert sagemaker.name == "sagemaker:internvl"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "more", "raised"),
+    [
+        (424, "ModelError", {"OriginalStatusCode": 500, "OriginalMessage": "SECRET"}, EndpointUnavailable),
+        (424, "ModelError", {"OriginalStatusCode": 503, "OriginalMessage": "SECRET"}, EndpointUnavailable),
+        (424, "ModelError", {"OriginalStatusCode": 429, "OriginalMessage": "SECRET"}, EndpointUnavailable),
+        (424, "ModelError", {"OriginalStatusCode": 400, "OriginalMessage": "SECRET"}, EndpointRefused),
+        (424, "ModelError", {"OriginalStatusCode": 413, "OriginalMessage": "SECRET"}, EndpointRefused),
+        (424, "ModelError", {}, EndpointUnavailable),
+        (400, "ThrottlingException", {}, EndpointUnavailable),
+        (400, "ValidationError", {}, EndpointRefused),
+        (500, "InternalFailure", {}, EndpointUnavailable),
+        (503, "ServiceUnavailable", {}, EndpointUnavailable),
+        (429, "ModelNotReadyException", {}, EndpointUnavailable),
+        (530, "InternalDependencyException", {}, EndpointUnavailable),
+    ],
+)
+def test_sagemaker_errors(
+    server: HttpEndpoint,
+    sagemaker: SageMakerEndpoint,
+    status: int,
+    code: str,
+    more: dict[str, Any],
+    raised: type[EndpointRefused | EndpointUnavailable],
+) -> None:
+    error(server, status, code, **more)
+    with pytest.raises(raised) as told:
+        sagemaker.invoke(b"{}", ID)
+    assert len(server.requests) == 1, "the SDK's own retries are off"
+    assert "SECRET" not in told.value.detail
+
+
+@pytest.mark.parametrize("cut", ["before", "inside"])
+def test_sagemaker_closed_connection(server: HttpEndpoint, sagemaker: SageMakerEndpoint, cut: str) -> None:
+    server.cut = cut
+    with pytest.raises(EndpointUnavailable):
+        sagemaker.invoke(b"{}", ID)
+    assert len(server.requests) == 1
+
+
+def test_sagemaker_slow(server: HttpEndpoint, sagemaker: SageMakerEndpoint) -> None:
+    server.delay_s = 0.6
+    with pytest.raises(EndpointUnavailable):
+        sagemaker.invoke(b"{}", ID)
+    assert len(server.requests) == 1
+
+
+def test_the_settings_name_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert isinstance(open_endpoint(EndpointSettings("url", "http://model")), UrlEndpoint)
+    endpoint = open_endpoint(EndpointSettings("sagemaker", "internvl"))
+    assert isinstance(endpoint, SageMakerEndpoint)
+    config = endpoint._client.meta.config
+    assert (config.read_timeout, config.retries["total_max_attempts"]) == (READ_TIMEOUT_S, 1)
+    endpoint._client.close()
