@@ -59,9 +59,9 @@ openapi: setup ## Write the OpenAPI document from the code
 	cd functions && ../$(BIN)/python -m documentation.build
 
 bench: setup ## The three benchmarks, as tables
-	$(BIN)/python -m benchmarks.precheck
-	$(BIN)/python -m benchmarks.cold_start
-	$(BIN)/python -m benchmarks.overhead
+	PYTHONPATH=functions $(BIN)/python -m benchmarks.precheck
+	PYTHONPATH=functions $(BIN)/python -m benchmarks.cold_start
+	PYTHONPATH=functions $(BIN)/python -m benchmarks.overhead
 
 clean: ## Remove what setup and runs left
 	rm -rf $(VENV) $(SAM_VENV) .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

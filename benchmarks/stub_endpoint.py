@@ -5,9 +5,11 @@ Tests use it too, to make an endpoint slow or failing at will.
 
 import asyncio
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -56,3 +58,12 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     chosen, *others = question["answers"]
     probabilities = {chosen: 0.9} | {other: 0.1 / len(others) for other in others}
     return {"id": question["id"], "answer": chosen, "probabilities": probabilities}
+
+
+def main() -> None:
+    """Serve on the port given as the only argument, on 127.0.0.1, until terminated."""
+    uvicorn.run(StubEndpoint().app(), host="127.0.0.1", port=int(sys.argv[1]), log_level="critical")
+
+
+if __name__ == "__main__":
+    main()
