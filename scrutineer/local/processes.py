@@ -19,6 +19,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._closed = False
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._guardian = subprocess.Popen(
             [sys.executable, "-I", "-S", str(GUARDIAN)],
@@ -31,18 +32,23 @@ class Processes:
     def start(
         self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: IO[bytes] | int
     ) -> subprocess.Popen[bytes]:
-        """Starts `command` as the leader of a process group of its own; both its outputs go to `output`."""
-        process = subprocess.Popen(
-            list(command),
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # A Ctrl-C goes to the terminal's foreground group: only the stack is to hear it, and it stops the rest.
-            start_new_session=True,
-        )
+        """Starts `command` as the leader of a process group of its own; both its outputs go to `output`.
+
+        Raises `OSError` if it cannot, or if the stack is stopping.
+        """
         with self._lock:
+            if self._closed:
+                raise ProcessLookupError("the stack is stopping")
+            process = subprocess.Popen(
+                list(command),
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # A Ctrl-C goes to the terminal's foreground group: only the stack is to hear it, and it stops the rest.
+                start_new_session=True,
+            )
             self._running[process.pid] = process
             self._tell(f"add {process.pid}")
         return process
@@ -71,7 +77,10 @@ class Processes:
 
     def close(self) -> None:
         """Ends whatever still runs, then the guardian."""
-        for process in list(self._running.values()):
+        with self._lock:
+            self._closed = True
+            running = list(self._running.values())
+        for process in running:
             self.end(process, grace_s=0)
         if self._guardian.stdin:
             self._guardian.stdin.close()

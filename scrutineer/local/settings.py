@@ -25,7 +25,7 @@ class StackSettings:
     """Values for the template's parameters."""
 
     container_source: Path = ROOT / "endpoint_container"
-    model_dir: Path = ROOT / "endpoint_container" / "demo_model"
+    model_dir: Path = ROOT / "endpoint_container" / "demo_model" / "artifact"
     container_environment: Mapping[str, str] = field(default_factory=dict)
     container_start_limit_s: float = 600.0
     endpoint_url: str | None = None

@@ -36,7 +36,10 @@ class Slot:
         self._processes = processes
         self._log = log
         self._api = RuntimeApi()
+        self._init_failure: Completion | None = None
         self._initialised = False
+        self._init_reported = False
+        self._failure_told = False
         self._started = time.monotonic()
         self.invocations = 0
         self.process = processes.start(
@@ -50,17 +53,26 @@ class Slot:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def usable(self) -> bool:
+        """Whether the next invocation should go here: a failed import is kept until it has been told."""
+        return self.alive if self._init_failure is None else not self._failure_told
+
+    def initialise(self) -> None:
+        """Blocks until the process has imported its handler, or failed to, which `invoke` then reports."""
+        if not self._initialised:
+            self._init_failure = self._wait_for_init()
+            self._initialised = True
+
     def invoke(self, payload: bytes) -> Completion:
         """Blocks until the function answered, failed, died or ran past its timeout."""
         request_id = str(uuid.uuid4())
-        init_s = None
-        if not self._initialised:
-            failure = self._wait_for_init()
-            if failure is not None:
-                self.stop()
-                return failure
-            self._initialised = True
-            init_s = self._api.ready_at - self._started
+        self.initialise()
+        if self._init_failure is not None:
+            self._failure_told = True
+            return self._init_failure
+        init_s = None if self._init_reported else self._api.ready_at - self._started
+        self._init_reported = True
         self._write(f"START RequestId: {request_id} Version: $LATEST")
         start = time.monotonic()
         self._api.submit(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import os
 import shutil
 import signal
 import tempfile
@@ -176,11 +177,13 @@ class LocalStack:
             name="sagemaker-runtime",
         )
         self.sagemaker_runtime_url = shim.url
+        starts = threading.Semaphore(max(2, os.cpu_count() or 2))
         for logical_id, spec in self.template.functions.items():
             self.functions[logical_id] = FunctionPool(
                 spec,
                 max_slots=self._max_slots(logical_id),
                 slot_wait_s=settings.slot_wait_s if spec.reserved_concurrency is None else 0.0,
+                starts=starts,
                 environment=function_environment(
                     spec,
                     settings,
@@ -210,8 +213,7 @@ class LocalStack:
 
     def _start_event_sources(self) -> None:
         self.services.create(self.template)
-        for pool in self.functions.values():
-            pool.warm(min(self.settings.warm_slots, pool.max_slots))
+        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         sources = [source for source in self.template.event_sources if source.enabled]
         pollers = []
         for source in sources:
@@ -235,6 +237,13 @@ class LocalStack:
                 )
                 self._cleanup.callback(schedule.stop)
                 schedule.start()
+
+    def _warm_up(self) -> None:
+        """Level by level, so that each function has one slot before any has two."""
+        for count in range(1, self.settings.warm_slots + 1):
+            with ThreadPoolExecutor(4, thread_name_prefix="warm-up") as threads:
+                for pool in self.functions.values():
+                    threads.submit(pool.warm, min(count, pool.max_slots))
 
     def _stop_pollers(self, pollers: list[Poller]) -> None:
         for poller in pollers:

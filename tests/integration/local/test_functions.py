@@ -1,14 +1,18 @@
 """Real `awslambdaric` processes: what Lambda promises about an invocation."""
 
+import dataclasses
 import json
 import os
 import signal
+import sys
 import threading
 import time
 
 import pytest
 
 from scrutineer.local.errors import PayloadTooLarge, Throttled
+from scrutineer.local.function_pool import FunctionPool
+from scrutineer.local.processes import Processes
 
 
 def invoke(stack, **event):
@@ -127,3 +131,25 @@ def test_the_log_has_lambdas_lines(stack):
     assert "START RequestId: " in log
     assert "Max Memory Used: " in log
     assert "Init Duration: " in log
+
+
+def test_a_failed_import_is_reported_each_time(stack, tmp_path):
+    spec = dataclasses.replace(stack.template.functions["EchoFunction"], handler="echo.broken.handler")
+    with Processes() as processes:
+        pool = FunctionPool(
+            spec,
+            max_slots=2,
+            slot_wait_s=0,
+            starts=threading.Semaphore(1),
+            environment={},
+            python=sys.executable,
+            log_path=tmp_path / "log",
+            processes=processes,
+        )
+        try:
+            for _ in range(2):
+                result = pool.invoke(b"{}")
+                assert result.function_error == "Unhandled"
+                assert json.loads(result.payload)["errorMessage"] == "broken at import"
+        finally:
+            pool.stop()
