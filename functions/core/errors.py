@@ -30,6 +30,10 @@ class NotJson(InvalidRequest):
     code, title = "not_json", "The body is not JSON"
 
 
+class UnsupportedMediaType(InvalidRequest):
+    code, status, title = "unsupported_media_type", 415, "The body is of another type"
+
+
 class UnknownChecklist(InvalidRequest):
     code, title = "unknown_checklist", "There is no such checklist"
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 
 from core.errors import (
     PROBLEM_JSON,
@@ -13,12 +13,14 @@ from core.errors import (
     NotJson,
     ScrutineerError,
     UnknownRoute,
+    UnsupportedMediaType,
     problem,
     problem_headers,
 )
 from core.observability import logger, metrics, where
 
 SOURCES = ("body", "query", "path", "header")
+MOST_ERRORS, LONGEST_FIELD = 20, 100  # a body of 6 MB may have half a million unknown fields, or one of 6 MB
 
 
 def answer_with_problems(app: APIGatewayRestResolver) -> None:
@@ -27,10 +29,20 @@ def answer_with_problems(app: APIGatewayRestResolver) -> None:
     def known(error: ScrutineerError) -> Response[str]:
         return _response(error)
 
+    def other_type(error: Exception) -> Response[str]:
+        return _response(UnsupportedMediaType("The body must be application/json.", field="Content-Type"))
+
     def invalid(error: RequestValidationError) -> Response[str]:
+        if not _says_json(app):
+            return other_type(error)
         return _response(*_from_validation(error))
 
+    def undecodable(error: Exception) -> Response[str]:
+        return _response(NotJson("The body is not UTF-8, or nested too deeply."))
+
     def unexpected(error: Exception) -> Response[str]:
+        if not _says_json(app):  # a form without its boundary; no such body ever reaches a route
+            return other_type(error)
         logger.error("the request failed", error_type=type(error).__name__, where=where(error))
         metrics.add_metric("RequestsFailed", "Count", 1)
         return _response(ScrutineerError("The request could not be served; its id helps us find out why."))
@@ -39,9 +51,17 @@ def answer_with_problems(app: APIGatewayRestResolver) -> None:
         return _response(UnknownRoute("There is no such route."))
 
     app.exception_handler(ScrutineerError)(known)
+    app.exception_handler(RequestUnsupportedContentType)(other_type)
     app.exception_handler(RequestValidationError)(invalid)
+    app.exception_handler([UnicodeDecodeError, RecursionError])(undecodable)
     app.exception_handler(Exception)(unexpected)
     app.not_found(unknown)
+
+
+def _says_json(app: APIGatewayRestResolver) -> bool:
+    """Powertools would parse a form as well, and name its parts - the whole body, perhaps - as unknown fields."""
+    media_type = app.current_event.headers.get("content-type", "").strip()
+    return not media_type or media_type.startswith("application/json") or not app.current_event.body
 
 
 def _response(error: ScrutineerError, errors: list[dict[str, str]] | None = None) -> Response[str]:
@@ -55,7 +75,7 @@ def _response(error: ScrutineerError, errors: list[dict[str, str]] | None = None
 
 def _from_validation(error: RequestValidationError) -> tuple[ScrutineerError, list[dict[str, str]]]:
     """Pydantic's findings without the values that were sent: they may be photos."""
-    found = [{"field": _field(each["loc"]), "problem": str(each["msg"])} for each in error.errors()]
+    found = [{"field": _field(each["loc"]), "problem": str(each["msg"])} for each in error.errors()[:MOST_ERRORS]]
     if any(each["type"].startswith("json_invalid") for each in error.errors()):
         return NotJson("The body is not valid JSON."), []
     first = found[0]
@@ -66,4 +86,4 @@ def _field(location: tuple[str | int, ...]) -> str:
     """`("body", "photos", 0, "data")` as `photos[0].data`."""
     parts = location[1:] if location and location[0] in SOURCES else location
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-    return path or str(location[0] if location else "body")
+    return path[:LONGEST_FIELD] or str(location[0] if location else "body")

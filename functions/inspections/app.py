@@ -41,6 +41,7 @@ PROBLEMS: dict[int, Any] = {
         404: "Unknown, or another client's.",
         409: "The idempotency key was used with another request.",
         413: "The body or a photo is too large.",
+        415: "The body is not application/json.",
         429: "Too many requests; `Retry-After` says when to come back.",
         503: "Not available at the moment; nothing was stored.",
     }.items()

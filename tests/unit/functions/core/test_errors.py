@@ -25,6 +25,7 @@ PROBLEMS = {
     ("unavailable", 503, "Not available at the moment"),
     ("unknown_checklist", 400, "There is no such checklist"),
     ("unknown_route", 404, "There is no such route"),
+    ("unsupported_media_type", 415, "The body is of another type"),
 }
 
 
