@@ -1,0 +1,53 @@
+"""The functions' own database, queries beside it, and the tables' many-use rows."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from core.database import Database
+from core.settings import DatabaseSettings
+from scrutineer.local.database import Connection
+
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Test")
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
+
+
+@pytest.fixture
+def settings(empty_database: Connection) -> DatabaseSettings:
+    return DatabaseSettings(
+        host=empty_database.host,
+        port=empty_database.port,
+        name=empty_database.name,
+        user=empty_database.user,
+        auth="password",
+        tls=False,
+        password=empty_database.password,
+    )
+
+
+@pytest.fixture
+def connect(settings: DatabaseSettings) -> Iterator[Callable[[], Database]]:
+    """Another worker's `Database`, closed when the test ends."""
+    opened: list[Database] = []
+
+    def another() -> Database:
+        opened.append(Database(settings))
+        return opened[-1]
+
+    yield another
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def database(connect: Callable[[], Database]) -> Database:
+    return connect()
+
+
+@pytest.fixture(autouse=True)
+def no_metrics_left() -> Iterator[None]:
+    from core.observability import metrics
+
+    yield
+    metrics.clear_metrics()
