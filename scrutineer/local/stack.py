@@ -1,19 +1,16 @@
 """The local stack as a whole: starts every part, in parallel where it can, and leaves nothing behind."""
 
-import dataclasses
 import json
-import logging
 import os
 import shutil
-import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from starlette.types import ASGIApp
@@ -22,12 +19,13 @@ from scrutineer.local.async_invoker import AsyncInvoker
 from scrutineer.local.aws_services import AwsServices, make_client
 from scrutineer.local.container import Container
 from scrutineer.local.database import Connection, Database
-from scrutineer.local.errors import LocalStackError, TemplateInvalid
+from scrutineer.local.errors import TemplateInvalid
 from scrutineer.local.function_environment import function_environment
 from scrutineer.local.function_pool import FunctionPool, InvokeResult
 from scrutineer.local.gateway import Gateway
 from scrutineer.local.http_server import HttpServer
 from scrutineer.local.migrations import apply_migrations
+from scrutineer.local.overrides import overridden
 from scrutineer.local.pollers import Poller
 from scrutineer.local.ports import HOST, free_port
 from scrutineer.local.processes import Processes
@@ -36,12 +34,12 @@ from scrutineer.local.queues import Queue, make_queues
 from scrutineer.local.sagemaker_runtime import create_app as create_sagemaker_runtime
 from scrutineer.local.schedules import Schedule
 from scrutineer.local.settings import StackSettings
+from scrutineer.local.signals import termination_as_exit, uninterrupted
 from scrutineer.local.stand_ins import ENDPOINT_NAME
 from scrutineer.local.template import load_template
 from scrutineer.local.template_model import Template
 
 PATIENCE_S = 2.0
-log = logging.getLogger(__name__)
 
 
 class LocalStack:
@@ -95,7 +93,7 @@ class LocalStack:
 
     def __enter__(self) -> Self:
         try:
-            self._cleanup.enter_context(_termination_as_exit())
+            self._cleanup.enter_context(termination_as_exit())
             self._start()
         except BaseException:
             self._cleanup.close()
@@ -109,7 +107,7 @@ class LocalStack:
 
     def stop(self) -> None:
         """Ends every part; safe to call twice."""
-        with _uninterrupted():
+        with uninterrupted():
             self._cleanup.close()
 
     def _start(self) -> None:
@@ -160,7 +158,7 @@ class LocalStack:
         settings = self.settings
         queues_port = free_port()
         self.queues_url = f"http://{HOST}:{queues_port}"
-        self.template = _overridden(
+        self.template = overridden(
             load_template(settings.template, queues_url=self.queues_url, parameters=settings.parameters), settings
         )
         if len(self.template.apis) != 1:
@@ -305,66 +303,3 @@ class LocalStack:
                 waiting = ", ".join(name for name, future in parts.items() if not future.done())
                 self._progress(f"waiting for {waiting} ({now - start:.0f} s)")
             time.sleep(0.01)
-
-
-def _overridden(template: Template, settings: StackSettings) -> Template:
-    """The template with the visibility timeouts of the settings."""
-    queues = dict(template.queues)
-    for name, given in (
-        ("max_slots", settings.max_slots),
-        ("function_environment", settings.function_environment),
-    ):
-        _known(name, given, template.functions)
-    _known("visibility_timeout_s", settings.visibility_timeout_s, queues)
-    _known("schedule_s", settings.schedule_s, {schedule.logical_id: schedule for schedule in template.schedules})
-    for logical_id, timeout_s in settings.visibility_timeout_s.items():
-        queue = queues[logical_id]
-        queues[logical_id] = dataclasses.replace(
-            queue,
-            visibility_timeout_s=timeout_s,
-            attributes={**queue.attributes, "VisibilityTimeout": str(timeout_s)},
-        )
-    return dataclasses.replace(template, queues=queues)
-
-
-def _known(setting: str, given: Mapping[str, Any], resources: Mapping[str, Any]) -> None:
-    for logical_id in given:
-        if logical_id not in resources:
-            raise LocalStackError(f"{setting}: the template has no {logical_id}")
-
-
-@contextmanager
-def _termination_as_exit() -> Iterator[None]:
-    """SIGTERM and SIGHUP leave the `with` block, and so stop the stack, where nothing else handles them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    previous = {
-        number: signal.signal(number, leave)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) == signal.SIG_DFL
-    }
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A second Ctrl-C must not break off the stopping that the first one began."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
