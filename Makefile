@@ -9,7 +9,7 @@ SAM := $(SAM_VENV)/bin/sam
 SAM_VERSION := 1.170.0
 REQUIREMENTS := pyproject.toml functions/requirements.txt endpoint_container/requirements.txt
 
-.PHONY: help setup demo up test unit contract integration end-to-end check lint types template openapi bench model clean
+.PHONY: help setup demo up test unit contract integration end-to-end check lint types template openapi docs bench model clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ $(SAM):
 
 openapi: setup ## Write the OpenAPI document from the code
 	cd functions && ../$(BIN)/python -m documentation.build
+
+docs: setup ## Write docs/reference.md from the code
+	PYTHONPATH=functions $(BIN)/python docs/build.py
 
 bench: setup ## The three benchmarks, as tables
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.precheck

@@ -1,0 +1,130 @@
+"""Write `reference.md` from the code: commands, routes, error codes, settings. Run by `make docs`; a test compares."""
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from core.errors import all_problems
+from scrutineer.cli.main import app
+from scrutineer.local.settings import ROOT, StackSettings
+from scrutineer.local.template import load_template
+from scrutineer.local.template_model import Template
+
+REFERENCE = Path(__file__).parent / "reference.md"
+FUNCTIONS = ROOT / "functions"
+SETTINGS = {
+    "AWS_LAMBDA_LOG_FORMAT": "Lambda's own lines as `JSON` too.",
+    "AWS_LAMBDA_LOG_LEVEL": "The least severe line that Lambda keeps.",
+    "BUCKET": "The inspection bucket.",
+    "DATABASE_AUTH": "`iam` (a token signed at each connect, through RDS Proxy) or `password`.",
+    "DATABASE_HOST": "MySQL's address: RDS Proxy, or the local MariaDB.",
+    "DATABASE_NAME": "The database.",
+    "DATABASE_PORT": "MySQL's port.",
+    "DATABASE_TLS": "Whether to connect by TLS: `true` or `false`.",
+    "DATABASE_USER": "The database user.",
+    "ENDPOINT_KIND": "`sagemaker` or `url`.",
+    "ENDPOINT_NAME": "The SageMaker endpoint, for `sagemaker`.",
+    "ENDPOINT_URL": "Where `/invocations` is, for `url`.",
+    "FORMAT_QUEUE_URL": "The queue of the format stage.",
+    "INVOKE_QUEUE_URL": "The queue of the invoke stage.",
+    "LEASE_S": "Seconds for which a worker holds an inspection; longer than the function's timeout.",
+    "MAX_ATTEMPTS": "Attempts of one stage at one inspection before it ends as `error`.",
+    "POWERTOOLS_LOG_LEVEL": "The least severe line that is logged.",
+    "POWERTOOLS_METRICS_NAMESPACE": "CloudWatch namespace of the metrics.",
+    "POWERTOOLS_SERVICE_NAME": "The stage's name in logs, metrics and traces.",
+    "PRECHECK_QUEUE_URL": "The queue of the precheck stage.",
+    "SWEEP_AFTER_S": "Seconds that a commit may stay without its message before the sweeper sends one.",
+}
+
+
+def rendered() -> str:
+    """The whole page."""
+    template = load_template(StackSettings().template, queues_url="http://127.0.0.1:9", parameters={})
+    sections = [
+        "# Reference\nWritten from the code by `make docs`.",
+        *_commands(),
+        _routes(json.loads((ROOT / "functions" / "documentation" / "openapi.json").read_text())),
+        _errors(template),
+        _settings(template),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _commands() -> list[str]:
+    root = typer.main.get_command(app)
+    parts = [
+        "## Commands\nEvery command has `--help`. Exit codes: 0 done, 1 your mistake or a refused request, 2 wrong"
+        " usage, 70 a bug of ours."
+    ]
+    for name, command in _leaves(root, "scrutineer"):
+        rows = [f"### `{name}`\n{(command.help or '').strip()}", "| option | meaning | default |\n|---|---|---|"]
+        for parameter in command.params:
+            label = " ".join(parameter.opts) if hasattr(parameter, "is_flag") else str(parameter.name).upper()
+            default = parameter.default if isinstance(parameter.default, str | int) else ""
+            shown = "" if default in ("", False) else f"`{default}`"
+            rows[1] += f"\n| `{label}` | {getattr(parameter, 'help', None) or ''} | {shown} |"
+        parts.append("\n\n".join(rows))
+    return parts
+
+
+def _leaves(group: Any, prefix: str) -> list[tuple[str, Any]]:
+    """Commands by their full name; `group` is a click group, of whichever copy of click Typer brings."""
+    found: list[tuple[str, Any]] = []
+    for name, command in group.commands.items():
+        full = f"{prefix} {name}"
+        found += _leaves(command, full) if hasattr(command, "commands") else [(full, command)]
+    return found
+
+
+def _routes(document: dict[str, Any]) -> str:
+    rows = [
+        "## Routes\nThe whole of it is at `/v1/openapi.json`, for people at `/v1/docs`.\n",
+        "| route | what | answers |\n|---|---|---|",
+    ]
+    for path, operations in sorted(document["paths"].items()):
+        for method, operation in operations.items():
+            rows.append(f"| `{method.upper()} {path}` | {operation['summary']} | {', '.join(operation['responses'])} |")
+    return "\n".join(rows)
+
+
+def _errors(template: Template) -> str:
+    """The functions' own codes and those that API Gateway answers by the template."""
+    for module in pkgutil.walk_packages([str(FUNCTIONS)]):
+        importlib.import_module(module.name)  # an error class is known once its module is
+    own = {folder.name for folder in FUNCTIONS.iterdir()}
+    codes = {
+        error.code: (error.status, error.title) for error in all_problems() if error.__module__.partition(".")[0] in own
+    }
+    for api in template.apis.values():
+        for response in api.responses.values():
+            for body in response.templates.values():
+                problem = json.loads(body)
+                codes.setdefault(problem["code"], (problem["status"], problem["title"]))
+    rows = [
+        "## Error codes\nEvery error is `application/problem+json` (RFC 9457) with one of these, or is"
+        " the `failure` of an inspection; a code never changes its meaning.\n",
+        "| code | status | meaning |\n|---|---|---|",
+    ]
+    rows += [f"| `{code}` | {status} | {title} |" for code, (status, title) in sorted(codes.items())]
+    return "\n".join(rows)
+
+
+def _settings(template: Template) -> str:
+    used: dict[str, list[str]] = {}
+    for function in template.functions.values():
+        for name in function.environment:
+            used.setdefault(name, []).append(function.handler.partition(".")[0])
+    rows = [
+        "## Settings of the functions\nEnvironment variables, set by `template.yaml`.\n",
+        "| variable | meaning | read by |\n|---|---|---|",
+    ]
+    rows += [f"| `{name}` | {SETTINGS[name]} | {', '.join(stages)} |" for name, stages in sorted(used.items())]
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    REFERENCE.write_text(rendered())
