@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scrutineer.local.database import Connection
+
+from scrutineer.database_address import Connection
 from scrutineer.local.database import Database as Server
-from scrutineer.local.migrations import apply_migrations
 from scrutineer.local.processes import Processes
 from scrutineer.local.settings import default_cache
+from scrutineer.migrations import apply_migrations
 
 ROOT = Path(__file__).parents[1]
 

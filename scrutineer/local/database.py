@@ -6,12 +6,11 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pymysql
 
+from scrutineer.database_address import Connection
 from scrutineer.local.errors import DatabaseUnavailable, StartFailed
 from scrutineer.local.mariadb_binaries import Binaries, find_binaries
 from scrutineer.local.ports import HOST, free_port
@@ -20,31 +19,6 @@ from scrutineer.local.processes import Processes
 NAME = "scrutineer"
 USER = "scrutineer"
 PASSWORD = "scrutineer"
-
-
-@dataclass(frozen=True)
-class Connection:
-    host: str
-    port: int
-    user: str
-    password: str
-    name: str
-
-    @property
-    def url(self) -> str:
-        return f"mysql://{self.user}:{self.password}@{self.host}:{self.port}/{self.name}"
-
-    def open(self, **options: Any) -> "pymysql.Connection[Any]":
-        """A new pymysql connection; `options` as `pymysql.connect` takes them."""
-        return pymysql.connect(
-            host=self.host,
-            port=self.port,
-            user=self.user,
-            password=self.password,
-            database=self.name,
-            charset="utf8mb4",
-            **options,
-        )
 
 
 class Database:

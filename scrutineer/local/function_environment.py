@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from scrutineer.local.database import Connection
+from scrutineer.database_address import Connection
 from scrutineer.local.settings import StackSettings
 from scrutineer.local.template_model import FunctionSpec
 

@@ -15,16 +15,16 @@ from typing import Any, Self
 
 from starlette.types import ASGIApp
 
+from scrutineer.database_address import Connection
 from scrutineer.local.async_invoker import AsyncInvoker
 from scrutineer.local.aws_services import AwsServices, make_client
 from scrutineer.local.container import Container
-from scrutineer.local.database import Connection, Database
+from scrutineer.local.database import Database
 from scrutineer.local.errors import TemplateInvalid
 from scrutineer.local.function_environment import function_environment
 from scrutineer.local.function_pool import FunctionPool, InvokeResult
 from scrutineer.local.gateway import Gateway
 from scrutineer.local.http_server import HttpServer
-from scrutineer.local.migrations import apply_migrations
 from scrutineer.local.overrides import overridden
 from scrutineer.local.pollers import Poller
 from scrutineer.local.ports import HOST, free_port
@@ -38,6 +38,7 @@ from scrutineer.local.signals import termination_as_exit, uninterrupted
 from scrutineer.local.stand_ins import ENDPOINT_NAME
 from scrutineer.local.template import load_template
 from scrutineer.local.template_model import Template
+from scrutineer.migrations import apply_migrations
 
 PATIENCE_S = 2.0
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.database import Database
 from core.settings import DatabaseSettings
-from scrutineer.local.database import Connection
+from scrutineer.database_address import Connection
 
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Test")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")

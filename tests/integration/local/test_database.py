@@ -6,7 +6,7 @@ import threading
 import pymysql
 import pytest
 
-from scrutineer.local.migrations import apply_migrations
+from scrutineer.migrations import apply_migrations
 
 
 @pytest.fixture

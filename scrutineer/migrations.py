@@ -4,7 +4,9 @@ import logging
 from pathlib import Path
 from urllib.parse import quote
 
-from scrutineer.local.database import Connection
+import certifi
+
+from scrutineer.database_address import Connection
 
 
 def apply_migrations(connection: Connection, folder: Path) -> list[str]:
@@ -14,11 +16,8 @@ def apply_migrations(connection: Connection, folder: Path) -> list[str]:
 
     # It tells of each statement.
     logging.getLogger("yoyo").setLevel(logging.WARNING)
-    address = (
-        f"mysql://{quote(connection.user)}:{quote(connection.password)}@{connection.host}:{connection.port}"
-        f"/{connection.name}?charset=utf8mb4"
-    )
-    backend = get_backend(address)
+    tls = f"&ssl=1&sslca={quote(certifi.where(), safe='')}" if connection.tls else ""
+    backend = get_backend(f"{connection.url}?charset=utf8mb4{tls}")
     try:
         migrations = read_migrations(str(folder))
         with backend.lock():
