@@ -6,11 +6,12 @@ Whatever comes in forbids unknown fields, so a response field sent back in is an
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.states import State
 
 MAX_PHOTOS = 20
+MAX_ATTRIBUTE_CHARACTERS = 1500  # every one of them is a part of the model's prompt
 MAX_INLINE_CHARACTERS = 6_000_000  # Lambda takes 6 MB a request; the body's own limit is met before this one
 
 
@@ -28,9 +29,16 @@ ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 class Item(_Input):
     """What was ordered. The text reaches the model as data in a delimited field."""
 
-    description: str = Field(min_length=1, max_length=500, examples=["red shoe, size 42"])
+    description: str = Field(min_length=1, max_length=500, pattern=r"\S", examples=["red shoe, size 42"])
     sku: ShortText | None = None
     attributes: dict[ShortText, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict, max_length=20)
+
+    @field_validator("attributes")
+    @classmethod
+    def _within_a_prompt(cls, attributes: dict[str, str]) -> dict[str, str]:
+        if sum(len(name) + len(value) for name, value in attributes.items()) > MAX_ATTRIBUTE_CHARACTERS:
+            raise ValueError(f"attributes may have {MAX_ATTRIBUTE_CHARACTERS} characters together")
+        return attributes
 
 
 class PhotoInput(_Input):
