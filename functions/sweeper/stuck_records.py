@@ -22,7 +22,8 @@ class StuckRecords:
             " WHERE state IN ('accepted', 'prechecked', 'inferred') AND ("
             " (queued_at IS NULL AND lease_until IS NULL AND updated_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND)"
             " OR (lease_until < UTC_TIMESTAMP(6) AND (queued_at IS NULL OR queued_at < lease_until))"
-            " OR (lease_until IS NULL AND queued_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND))"
+            " OR ((lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))"
+            " AND queued_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND))"
             f" ORDER BY sequence LIMIT {int(limit)}",
             (after_s, lost_after_s),
         )
