@@ -8,4 +8,4 @@ err = Console(stderr=True, highlight=False)
 
 def progress(line: str) -> None:
     """A line for whatever takes long, on standard error so that results can be piped."""
-    err.print(f"  … {line}", style="dim")
+    err.print(f"  … {line}", style="dim", soft_wrap=True)

@@ -12,6 +12,8 @@ from scrutineer.cli.stack import DEMO_MODEL, started
 from scrutineer.local.stack import LocalStack
 from scrutineer.running_stack import RunningStack, announced
 
+SAMPLE_BODY = """python3 -c 'import json; print(json.load(open("events/inspections-create.json"))["body"])'"""
+
 
 def up(
     port: Annotated[int, typer.Option(help="Port of the gateway on 127.0.0.1.", min=0, max=65535)] = 8700,
@@ -50,8 +52,11 @@ def _describe(stack: LocalStack, running: RunningStack) -> None:
         out.print(f"{name + ':':14}{value}", soft_wrap=True, markup=False)
     out.print(
         "\nTry, in another terminal of this folder:\n"
-        "  scrutineer inspect events/photos/red-shoe-good-*.jpg --item 'red shoe' --checklist reverse-pickup\n"
-        f"  curl -H 'x-api-key: {running.key}' {running.url}/v1/inspections\n"
+        "  .venv/bin/scrutineer inspect events/photos/red-shoe-good-*.jpg --item 'red shoe'\n"
+        "or, as any client would:\n"
+        f"  {SAMPLE_BODY} |\n"
+        f"    curl -s '{running.url}/v1/inspections' -H 'x-api-key: {running.key}' "
+        "-H 'content-type: application/json' -H 'Prefer: wait=20' -d @-\n"
         "Ctrl-C stops it.",
         soft_wrap=True,
         markup=False,
