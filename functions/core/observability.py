@@ -5,6 +5,7 @@ photos, keys and item texts stay out.
 """
 
 import os
+import warnings
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
@@ -15,6 +16,8 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 logger = Logger(log_record_order=["level", "message"], utc=True)
 metrics = Metrics()
+# Most requests have nothing to count; Powertools would say so on standard error each time.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 
 def traced(handler: Handler) -> Handler:

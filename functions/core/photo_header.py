@@ -72,7 +72,7 @@ def _size(data: bytes, media_type: str) -> tuple[int, int]:
                 return image.size
     except Image.DecompressionBombError as error:
         raise TooManyPixels(f"The photo unpacks to far more than {MAX_PIXELS:,} pixels.") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, EOFError, RuntimeError, ValueError, SyntaxError) as error:
         raise UnreadablePhoto("The photo's header can't be read.") from error
 
 
@@ -89,7 +89,18 @@ def _is_whole(data: bytes, media_type: str) -> bool:
         case "image/webp":
             return len(data) >= int.from_bytes(data[4:8], "little") + 8
         case _:
-            return True
+            return _boxes_end(data) <= len(data)
+
+
+def _boxes_end(heic: bytes) -> int:
+    """Where the last top-level box says that it ends (ISO/IEC 14496-12: 32-bit size, type, 64-bit size if it is 1)."""
+    at = 0
+    while at + 16 <= len(heic):
+        size = int.from_bytes(heic[at : at + 4])
+        if size == 0:  # the last box, to the end of the file
+            return len(heic)
+        at += max(size if size != 1 else int.from_bytes(heic[at + 8 : at + 16]), 8)
+    return at
 
 
 def _first_scan(jpeg: bytes) -> int:

@@ -45,7 +45,7 @@ def answer_with_problems(app: APIGatewayRestResolver) -> None:
             return other_type(error)
         logger.error("the request failed", error_type=type(error).__name__, where=where(error))
         metrics.add_metric("RequestsFailed", "Count", 1)
-        return _response(ScrutineerError("The request could not be served; its id helps us find out why."))
+        return _response(ScrutineerError("Send again. If it goes on, tell us the x-amzn-requestid of this answer."))
 
     def unknown(error: NotFoundError) -> Response[str]:
         return _response(UnknownRoute("There is no such route."))

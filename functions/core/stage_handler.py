@@ -1,16 +1,31 @@
 """SQS event in, partial batch failures out: how a queued stage meets Lambda."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from core.composition import Stage
 from core.errors import Unavailable
-from core.observability import logger
+from core.observability import Handler, logger, metrics, traced
 from core.queues import SqsQueue, StageMessage
 from core.worker import backoff_s
+
+
+def stage_handler(open_stage: Callable[[], Stage]) -> Handler:
+    """A Lambda handler for the stage, which is opened once a process, at its first event."""
+    stage = cache(open_stage)
+
+    @logger.inject_lambda_context(clear_state=True)
+    @traced
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        return handle_batch(event, context, run=stage().worker.run, queue=stage().queue)
+
+    return handler
 
 
 def handle_batch(

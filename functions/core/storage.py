@@ -6,10 +6,13 @@ from core.errors import ScrutineerError, Unavailable
 
 
 class ObjectStore(Protocol):
-    """The three things a stage does with objects."""
+    """What a stage does with objects."""
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         """Store `data` under `key`, replacing what was there."""
+
+    def put_once(self, key: str, data: bytes, media_type: str) -> None:
+        """Store `data` under `key` unless something is there already, which then stays. Raises Unavailable."""
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises MissingObject, Unavailable."""
@@ -47,11 +50,21 @@ class S3ObjectStore:
         self._bucket = bucket
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
+        self._put(key, data, media_type)
+
+    def put_once(self, key: str, data: bytes, media_type: str) -> None:
+        self._put(key, data, media_type, IfNoneMatch="*")
+
+    def _put(self, key: str, data: bytes, media_type: str, **conditions: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=media_type)
-        except (BotoCoreError, ClientError) as error:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=media_type, **conditions)
+        except ClientError as error:
+            if conditions and error.response["Error"]["Code"] == "PreconditionFailed":
+                return
+            raise Unavailable("Photos can't be stored at the moment.", retry_after_s=5) from error
+        except BotoCoreError as error:
             raise Unavailable("Photos can't be stored at the moment.", retry_after_s=5) from error
 
     def get(self, key: str) -> bytes:

@@ -29,10 +29,10 @@ UPLOADS_AT_ONCE = 6
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The inspection that the request led to, and whether an earlier one with the same key already had."""
+    """The inspection that the request led to; `stored` is what it stored, None where an earlier request was first."""
 
     inspection_id: str
-    repeated: bool
+    stored: NewRequest | None
 
 
 class Accept:
@@ -53,28 +53,27 @@ class Accept:
         if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
             return earlier
         inspection_id = new_identifier("insp")
+        stored = NewRequest(
+            inspection_id=inspection_id,
+            client_id=client_id,
+            idempotency_key=idempotency_key,
+            request_hash=fingerprint,
+            checklist=checklist.name,
+            checklist_version=checklist.version,
+            item=request.item.model_dump(exclude_none=True),
+            reference=request.reference,
+            photos=[photo.described() for photo in photos],
+        )
         self._store_photos(inspection_id, photos)
         try:
-            self._records.add(
-                NewRequest(
-                    inspection_id=inspection_id,
-                    client_id=client_id,
-                    idempotency_key=idempotency_key,
-                    request_hash=fingerprint,
-                    checklist=checklist.name,
-                    checklist_version=checklist.version,
-                    item=request.item.model_dump(exclude_none=True),
-                    reference=request.reference,
-                    photos=[photo.described() for photo in photos],
-                )
-            )
+            self._records.add(stored)
         except DuplicateKey as error:
             # The same key at the same moment: the other request was first.
             if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
                 return earlier
             raise Unavailable("The request can't be stored at the moment.", retry_after_s=1) from error
         self._tell(inspection_id)
-        return Acceptance(inspection_id, repeated=False)
+        return Acceptance(inspection_id, stored)
 
     def _earlier(self, client_id: str, key: str, fingerprint: bytes) -> Acceptance | None:
         found = self._records.by_idempotency_key(client_id, key)
@@ -83,7 +82,7 @@ class Accept:
         inspection_id, its_fingerprint = found
         if its_fingerprint != fingerprint:
             raise IdempotencyConflict("This Idempotency-Key came with another request before.", field="Idempotency-Key")
-        return Acceptance(inspection_id, repeated=True)
+        return Acceptance(inspection_id, stored=None)
 
     def _store_photos(self, inspection_id: str, photos: Sequence[DecodedPhoto]) -> None:
         """All or an error; a photo that was stored before another one failed is an orphan and ages out."""

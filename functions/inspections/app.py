@@ -11,20 +11,18 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core import aws
-from core.composition import open_database
+from core.composition import open_database, open_handover
 from core.contract import Inspection, InspectionInput, InspectionPage, Problem
-from core.errors import NotFound
-from core.handover import Handover
+from core.errors import NotFound, Unavailable
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
 from core.observability import logger, metrics, traced
 from core.problem_responses import answer_with_problems
-from core.queues import SqsQueue
 from core.states import State
 from core.storage import S3ObjectStore
 from inspections.accept import Accept
 from inspections.cursor import decode_cursor, encode_cursor
-from inspections.presentation import present
+from inspections.presentation import present, present_accepted
 from inspections.settings import Settings
 from inspections.waiting import preferred_wait_s, wait_until_final
 
@@ -59,9 +57,8 @@ def services() -> Services:
     settings = Settings.from_environment(os.environ)
     database = open_database(settings.database)
     records = InspectionRecords(database)
-    queue = SqsQueue(aws.sqs(), settings.precheck_queue_url)
-    store = S3ObjectStore(aws.s3(), settings.bucket)
-    return Services(records, Accept(records, store, Handover(database, {State.ACCEPTED: queue})))
+    handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_url})
+    return Services(records, Accept(records, S3ObjectStore(aws.s3(), settings.bucket), handover))
 
 
 @app.post(
@@ -85,11 +82,16 @@ def create_inspection(
 ) -> Response[str]:
     wait_s = preferred_wait_s(prefer)
     acceptance = services().accept(body, _client_id(), idempotency_key)
-    metrics.add_metric("InspectionsAccepted", "Count", 0 if acceptance.repeated else 1)
+    metrics.add_metric("InspectionsAccepted", "Count", 0 if acceptance.stored is None else 1)
     logger.append_keys(inspection_id=acceptance.inspection_id)
     left_s = app.lambda_context.get_remaining_time_in_millis() / 1000 - ANSWERING_TAKES_S
-    wait_until_final(services().records, acceptance.inspection_id, min(wait_s, left_s))
-    inspection = _own_inspection(acceptance.inspection_id)
+    try:
+        wait_until_final(services().records, acceptance.inspection_id, min(wait_s, left_s))
+        inspection = _own_inspection(acceptance.inspection_id)
+    except Unavailable:
+        if acceptance.stored is None:
+            raise
+        inspection = present_accepted(acceptance.stored)  # it is committed, whoever can't be asked about it now
     headers = {"Location": f"/v1/inspections/{inspection.id}", "Preference-Applied": _applied(wait_s)}
     if not inspection.final:
         headers["Retry-After"] = "1"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from core.contract import ChecklistName, Failure, Inspection, Item, ModelName, Photo, Verdict
 from core.database import Row
+from core.inspection_records import NewRequest
 from core.states import FINAL, State
 
 STAGES = ("precheck", "invoke", "format")
@@ -26,6 +27,24 @@ def present(row: Row) -> Inspection:
         accepted_at=_utc(row["accepted_at"]),
         finished_at=_utc(row["finished_at"]) if row["finished_at"] else None,
         timings_ms=_timings(row),
+    )
+
+
+def present_accepted(request: NewRequest) -> Inspection:
+    """What was stored a moment ago, without asking the database again; its clock is this machine's for once."""
+    return Inspection(
+        id=request.inspection_id,
+        state=State.ACCEPTED,
+        final=False,
+        checklist=ChecklistName(name=request.checklist, version=request.checklist_version),
+        item=Item.model_validate(request.item),
+        reference=request.reference,
+        photos=[Photo.model_validate(photo) for photo in request.photos],
+        verdict=None,
+        failure=None,
+        accepted_at=datetime.now(UTC),
+        finished_at=None,
+        timings_ms={},
     )
 
 

@@ -1,52 +1,26 @@
 """Invoke worker: messages from the invoke queue."""
 
 import os
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core import aws
-from core.composition import open_database
-from core.handover import Handover
-from core.observability import logger, metrics, traced
-from core.queues import SqsQueue
-from core.stage_handler import handle_batch
+from core.composition import Stage, open_stage
+from core.stage_handler import stage_handler
 from core.states import State
 from core.storage import S3ObjectStore
-from core.work_records import WorkRecords
-from core.worker import StageWorker
 from invoke.endpoint import open_endpoint
 from invoke.invoke import Invoke
 from invoke.settings import Settings
 
 
-@dataclass(frozen=True)
-class Services:
-    worker: StageWorker
-    queue: SqsQueue
-
-
-@cache
-def services() -> Services:
+def stage() -> Stage:
     settings = Settings.from_environment(os.environ)
-    database = open_database(settings.database)
-    queue = SqsQueue(aws.sqs(), settings.invoke_queue_url)
-    worker = StageWorker(
+    return open_stage(
         takes=State.PRECHECKED,
         work=Invoke(S3ObjectStore(aws.s3(), settings.bucket), open_endpoint(settings.endpoint)),
-        records=WorkRecords(database),
-        handover=Handover(
-            database, {State.PRECHECKED: queue, State.INFERRED: SqsQueue(aws.sqs(), settings.format_queue_url)}
-        ),
-        settings=settings.worker,
+        database=settings.database,
+        worker=settings.worker,
+        queue_urls={State.PRECHECKED: settings.invoke_queue_url, State.INFERRED: settings.format_queue_url},
     )
-    return Services(worker, queue)
 
 
-@logger.inject_lambda_context(clear_state=True)
-@traced
-@metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return handle_batch(event, context, run=services().worker.run, queue=services().queue)
+handler = stage_handler(stage)

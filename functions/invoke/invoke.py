@@ -35,7 +35,8 @@ class Invoke:
     def __call__(self, claimed: Claimed) -> Outcome:
         """Raises EndpointUnavailable, EndpointRefused, InvalidAnswer, Unavailable."""
         checklist = checklists.load(claimed.checklist, claimed.checklist_version)
-        if claimed.attempt > 1 and self._answered_before(claimed, checklist):
+        earlier = self._earlier(claimed)
+        if earlier is not None and _usable(earlier, checklist):
             logger.info("the endpoint's answer is there already")
             return Advanced(State.INFERRED)
         photos = list(
@@ -52,18 +53,22 @@ class Invoke:
             answered=answered,
             served_by=self._endpoint.name,
         )
-        self._store.put(capture_key(claimed.inspection_id), kept, "application/json")
+        # A worker that was frozen here while another one finished must not replace what that one judged.
+        put = self._store.put_once if earlier is None else self._store.put
+        put(capture_key(claimed.inspection_id), kept, "application/json")
         return Advanced(State.INFERRED)
 
-    def _answered_before(self, claimed: Claimed, checklist: Checklist) -> bool:
-        kept = self._store.find(capture_key(claimed.inspection_id))
-        if kept is None:
-            return False
-        try:
-            checked(captured_answer(kept)[0], checklist.questions)
-        except InvalidAnswer:
-            return False
-        return True
+    def _earlier(self, claimed: Claimed) -> bytes | None:
+        """What an earlier attempt kept; a first attempt need not look."""
+        return self._store.find(capture_key(claimed.inspection_id)) if claimed.attempt > 1 else None
+
+
+def _usable(kept: bytes, checklist: Checklist) -> bool:
+    try:
+        checked(captured_answer(kept)[0], checklist.questions)
+    except InvalidAnswer:
+        return False
+    return True
 
 
 def _request(claimed: Claimed, checklist: Checklist, photos: Sequence[bytes]) -> bytes:

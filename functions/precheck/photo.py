@@ -93,5 +93,5 @@ def _opened(data: bytes, media_type: str) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             yield image
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DamagedPhoto(type(error).__name__) from error

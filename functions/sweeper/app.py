@@ -7,11 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from core import aws
-from core.composition import open_database
+from core.composition import open_database, open_handover
 from core.handover import Handover
 from core.observability import logger, metrics, traced
-from core.queues import SqsQueue
 from core.states import State
 from sweeper.settings import Settings
 from sweeper.stuck_records import StuckRecords
@@ -29,12 +27,15 @@ class Services:
 def services() -> Services:
     settings = Settings.from_environment(os.environ)
     database = open_database(settings.database)
-    queues = {
-        State.ACCEPTED: SqsQueue(aws.sqs(), settings.precheck_queue_url),
-        State.PRECHECKED: SqsQueue(aws.sqs(), settings.invoke_queue_url),
-        State.INFERRED: SqsQueue(aws.sqs(), settings.format_queue_url),
-    }
-    return Services(settings, StuckRecords(database), Handover(database, queues))
+    handover = open_handover(
+        database,
+        {
+            State.ACCEPTED: settings.precheck_queue_url,
+            State.PRECHECKED: settings.invoke_queue_url,
+            State.INFERRED: settings.format_queue_url,
+        },
+    )
+    return Services(settings, StuckRecords(database), handover)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -71,6 +71,9 @@ class GatedStore:
     def put(self, key: str, data: bytes, media_type: str) -> None:
         self._gate.step(f"put {key.split('/')[0]}", lambda: self._store.put(key, data, media_type))
 
+    def put_once(self, key: str, data: bytes, media_type: str) -> None:
+        self._gate.step(f"put {key.split('/')[0]}", lambda: self._store.put_once(key, data, media_type))
+
     def get(self, key: str) -> bytes:
         return self._store.get(key)
 

@@ -15,6 +15,10 @@ class InMemoryStore:
         self._check(key)
         self.objects[key] = data
 
+    def put_once(self, key: str, data: bytes, media_type: str) -> None:
+        self._check(key)
+        self.objects.setdefault(key, data)
+
     def get(self, key: str) -> bytes:
         found = self.find(key)
         if found is None:

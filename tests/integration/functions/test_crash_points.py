@@ -125,8 +125,8 @@ class StepsFirst(WorkRecords):
 class AsksAgain(Invoke):
     """A planted bug: an answer that is in the bucket is not looked for."""
 
-    def _answered_before(self, claimed: Claimed, checklist: Any) -> bool:
-        return False
+    def _earlier(self, claimed: Claimed) -> bytes | None:
+        return None
 
 
 def no_sweep(*_: Any, **__: Any) -> Swept:

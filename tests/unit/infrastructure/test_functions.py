@@ -55,7 +55,7 @@ def test_handler_exists(stage: str, source: Mapping[str, Any], root: Path) -> No
     code = root / properties["CodeUri"] / package / f"{module}.py"
 
     assert package == stage
-    assert re.search(rf"^def {function}\(", code.read_text(), flags=re.MULTILINE)
+    assert re.search(rf"^(def {function}\(|{function} = )", code.read_text(), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("stage", STAGES)

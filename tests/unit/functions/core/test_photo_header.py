@@ -56,7 +56,7 @@ def test_zero_bytes() -> None:
         read_header(b"")
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
 @pytest.mark.parametrize("share", [0.001, 0.3, 0.7, 0.99])
 def test_truncated(kind: str, share: float) -> None:
     data = photo(0, kind)

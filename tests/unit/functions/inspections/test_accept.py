@@ -57,7 +57,7 @@ def test_photos_then_row_then_message() -> None:
     assert front.order == ["put", "put", "put", "add", "send"]
     (request,) = front.records.added
     assert request.inspection_id == acceptance.inspection_id
-    assert not acceptance.repeated
+    assert acceptance.stored == request
     assert (request.client_id, request.checklist, request.checklist_version) == ("client-a", "reverse-pickup", 1)
     assert (request.item, request.reference) == ({"description": "red shoe, size 42", "attributes": {}}, "waybill 7")
     assert front.queue.sent == [(acceptance.inspection_id, 0)]
@@ -115,7 +115,7 @@ def test_same_key_same_request_is_the_same_inspection() -> None:
     first = front.post("k")
     front.order.clear()
     again = front.post("k")
-    assert again == Acceptance(first.inspection_id, repeated=True)
+    assert again == Acceptance(first.inspection_id, stored=None)
     assert front.order == []
 
 
@@ -179,7 +179,7 @@ def test_overtaken_by_the_same_request() -> None:
     front = Front()
     front.post()
     same = front.records.added[0].request_hash
-    assert overtaken(same) == Acceptance("insp_other", repeated=True)
+    assert overtaken(same) == Acceptance("insp_other", stored=None)
 
 
 def test_overtaken_by_another_request() -> None:
