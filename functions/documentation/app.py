@@ -14,14 +14,14 @@ AN_HOUR = "public, max-age=3600"
 app = APIGatewayRestResolver()
 
 
-@app.get("/v1/openapi.json")
+@app.get("/v1/openapi.json", summary="This API, for machines (OpenAPI)", tags=["Documentation"])
 def openapi() -> Response[str]:
     return Response(
         status_code=200, content_type="application/json", body=OPENAPI.read_text(), headers={"Cache-Control": AN_HOUR}
     )
 
 
-@app.get("/v1/docs")
+@app.get("/v1/docs", summary="This API, for people", tags=["Documentation"])
 def page() -> Response[str]:
     return Response(status_code=200, content_type="text/html", body=_page(), headers={"Cache-Control": AN_HOUR})
 

@@ -36,6 +36,7 @@ def openapi() -> dict[str, Any]:
         document["components"]["schemas"].pop(schema, None)
     for path in OPEN_PATHS:
         document["paths"][path]["get"]["security"] = []
+    document["servers"] = [{"url": ".."}]  # relative to the document, so the stage and any domain are right
     document["components"]["securitySchemes"] = {"ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     return document
 
