@@ -1,6 +1,6 @@
 """The stage: get the photos, judge them, prepare them for the model - or reject with a hint before any GPU is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,12 +28,11 @@ class Precheck:
     def __call__(self, claimed: Claimed) -> Outcome:
         """Rejected with what is wrong with which photo, or prechecked with every photo prepared. Raises Unavailable."""
         rules = checklists.load(claimed.checklist, claimed.checklist_version).photos
-        photos = list(
-            self._transfers.map(
-                lambda photo: self._store.get(photo_key(claimed.inspection_id, photo["index"])), claimed.photos
-            )
+        # Judging the first photo begins while the others still come.
+        arriving = self._transfers.map(
+            lambda photo: self._store.get(photo_key(claimed.inspection_id, photo["index"])), claimed.photos
         )
-        described, rejected = _judge_all(claimed.photos, photos, rules)
+        described, photos, rejected = _judge_all(claimed.photos, arriving, rules)
         if rejected:
             metrics.add_metric("PhotosRejected", "Count", len(rejected))
             return Ended(State.REJECTED, "photos_unusable", " ".join(rejected), described)
@@ -54,13 +53,15 @@ class Precheck:
 
 
 def _judge_all(
-    entries: Sequence[dict[str, Any]], photos: Sequence[bytes], rules: PhotoRules
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Each photo's row entry with its quality, and a sentence for each photo that must be taken again."""
+    entries: Sequence[dict[str, Any]], arriving: Iterable[bytes], rules: PhotoRules
+) -> tuple[list[dict[str, Any]], list[bytes], list[str]]:
+    """Each photo's row entry with its quality, its bytes, and a sentence for each photo that must be taken again."""
+    photos: list[bytes] = []
     described: list[dict[str, Any]] = []
     rejected: list[str] = []
     fingerprints: dict[int, int] = {}
-    for entry, data in zip(entries, photos, strict=True):
+    for entry, data in zip(entries, arriving, strict=True):
+        photos.append(data)
         quality: PhotoQuality
         try:
             analysis = analyse(data, entry["media_type"])
@@ -73,4 +74,4 @@ def _judge_all(
         described.append(entry | {"quality": quality.model_dump()})
         if quality.verdict == "retake":
             rejected.append(f"Photo {entry['index'] + 1}: {quality.hint}")
-    return described, rejected
+    return described, photos, rejected
