@@ -12,15 +12,15 @@ from transformers import (
 
 from models.internvl import prompt
 
-WIDTH = 192  # hidden size of the vision tower and of the language model alike
+VISION_WIDTH, WIDTH = 192, 128  # hidden sizes of the vision tower and of the language model
 PHOTO_TOKENS = 16  # 112 px / patch 14 = 8 x 8 patches, merged 2 x 2
 PATCHES, CELLS = 8, 4
 
 
 def build_config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
-    """InternVL with a 5-layer vision tower and a 4-layer Qwen2."""
+    """InternVL with a 5-layer vision tower and a 3-layer Qwen2."""
     vision = InternVLVisionConfig(
-        hidden_size=WIDTH,
+        hidden_size=VISION_WIDTH,
         num_hidden_layers=5,
         num_attention_heads=6,
         intermediate_size=512,
@@ -32,9 +32,9 @@ def build_config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
     text = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
-        intermediate_size=448,
-        num_hidden_layers=4,
-        num_attention_heads=6,
+        intermediate_size=320,
+        num_hidden_layers=3,
+        num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=4096,
         initializer_range=0.05,
@@ -46,7 +46,7 @@ def build_config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
     return InternVLConfig(
         vision_config=vision,
         text_config=text,
-        image_token_id=tokenizer.convert_tokens_to_ids(prompt.IMAGE_CONTEXT),
+        image_token_id=tokenizer.encode(prompt.IMAGE_CONTEXT, add_special_tokens=False)[0],
         image_seq_length=PHOTO_TOKENS,
         downsample_ratio=0.5,
         tie_word_embeddings=True,

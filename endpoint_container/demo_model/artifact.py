@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from transformers import (
-    AutoTokenizer,
     GotOcr2ImageProcessor,
     InternVLForConditionalGeneration,
     PreTrainedTokenizerFast,
@@ -60,7 +59,7 @@ def write_json(path: Path, value: object) -> None:
 def read_artifact(folder: Path) -> tuple[InternVLForConditionalGeneration, PreTrainedTokenizerFast, dict[str, float]]:
     """The model in float32 and eval mode, its tokenizer, and the temperature of each question."""
     model = InternVLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     temperatures = json.loads((folder / CALIBRATION).read_text(encoding="utf-8"))["temperatures"]
     return model, tokenizer, temperatures
 

@@ -1,10 +1,12 @@
 """What an item lies on: a cardboard box from inside, a table, a tiled floor, a cloth."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Field = NDArray[np.float32]  # [height, width]
+Field = NDArray[np.floating[Any]]  # [height, width]
 Pixels = NDArray[np.float32]  # [height, width, 3], 0 to 255
 Ground = tuple[tuple[int, int, int], float, Field]  # base colour, contrast, texture
 BACKGROUNDS = ("cardboard", "table", "floor", "fabric")

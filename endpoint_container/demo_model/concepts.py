@@ -4,6 +4,8 @@ The language model is taught on sums of these directions in the place of photos;
 same time, to put out the same sums. So both meet without ever having been trained together.
 """
 
+from functools import cache
+
 import torch
 from transformers import InternVLForConditionalGeneration, PreTrainedTokenizerFast
 
@@ -14,14 +16,26 @@ from demo_model.orders import SYNONYMS
 KIND, COLOUR = slice(0, len(KINDS)), slice(len(KINDS), len(KINDS) + len(COLOURS))
 LABEL, DAMAGED, NOTHING = range(COLOUR.stop, COLOUR.stop + 3)
 COUNT = NOTHING + 1
-MATCHING = 0.5  # strength of the head that starts out matching
+MATCHING = 0.7  # strength of the head that starts out matching
 
 
 def directions() -> torch.Tensor:
-    """Orthonormal rows, float32 [COUNT, WIDTH]; the same in every run."""
+    """What cells show: orthonormal rows, float32 [COUNT, WIDTH]; the same in every run."""
+    return _basis()[:COUNT]
+
+
+def word_directions() -> torch.Tensor:
+    """Where the words for the concepts start, orthonormal to each other and to what cells show: [COUNT, WIDTH]."""
+    return _basis()[COUNT:]
+
+
+@cache
+def _basis() -> torch.Tensor:
     generator = torch.Generator().manual_seed(20)
-    basis, _ = torch.linalg.qr(torch.randn(WIDTH, COUNT, generator=generator))
-    return basis.T.contiguous()
+    shown: torch.Tensor = torch.linalg.qr(torch.randn(WIDTH, COUNT, generator=generator))[0]
+    more = torch.randn(WIDTH, COUNT, generator=generator)
+    said: torch.Tensor = torch.linalg.qr(more - shown @ (shown.T @ more))[0]
+    return torch.cat([shown, said], 1).T.contiguous()
 
 
 def cell_targets(coverage: torch.Tensor, facts: torch.Tensor) -> torch.Tensor:
@@ -47,16 +61,16 @@ def cell_targets(coverage: torch.Tensor, facts: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def start_words_at_concepts(model: InternVLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Start the words for what photos show where their concepts are: from random places, comparing is learned late."""
+    """Start each word at its concept's own direction, and synonyms together: from random places, learning is slow."""
     words = [(word, KINDS.index(kind)) for kind, synonyms in SYNONYMS.items() for word in synonyms]
     words += [(colour, COLOUR.start + n) for n, colour in enumerate(COLOURS)]
     words += [("label", LABEL), ("damaged", DAMAGED), ("nothing", NOTHING)]
-    embeddings = model.get_input_embeddings().weight
+    embeddings: torch.Tensor = model.model.language_model.embed_tokens.weight
     for word, concept in words:
         for written in (word, f" {word}", word.capitalize(), f" {word.capitalize()}"):
             ids = tokenizer.encode(written, add_special_tokens=False)
             if len(ids) == 1:
-                embeddings[ids[0]] = directions()[concept] + 0.3 * embeddings[ids[0]]
+                embeddings[ids[0]] = word_directions()[concept] + 0.3 * embeddings[ids[0]]
 
 
 @torch.no_grad()
@@ -69,11 +83,11 @@ def start_one_head_matching(model: InternVLForConditionalGeneration) -> None:
     size = attention.head_dim
     slow = [*range(size // 4, size // 2), *range(3 * size // 4, size)]
     matched = [*range(KIND.start, COLOUR.stop), LABEL, DAMAGED]
-    rows = directions()
+    shown, said = directions(), word_directions()
     attention.q_proj.weight[:size] = 0
     attention.k_proj.weight[:size] = 0
     for dimension, concept in zip(slow, matched, strict=False):
-        attention.q_proj.weight[dimension] = MATCHING * rows[concept]
-        attention.k_proj.weight[dimension] = MATCHING * rows[concept]
-    attention.v_proj.weight[:COUNT] = 0.1 * rows
-    attention.o_proj.weight[:, :COUNT] = 0.5 * rows.T
+        attention.q_proj.weight[dimension] = MATCHING * said[concept]
+        attention.k_proj.weight[dimension] = MATCHING * shown[concept]
+    attention.v_proj.weight[:COUNT] = 0.25 * shown
+    attention.o_proj.weight[:, :COUNT] = 0.5 * shown.T

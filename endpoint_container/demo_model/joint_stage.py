@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from transformers import InternVLForConditionalGeneration
 
 from demo_model.optimise import Schedule, Stage, Tally
@@ -10,8 +9,8 @@ from demo_model.sampling import BatchDrawer
 from demo_model.text_stage import ASKED, answer_loss
 from demo_model.vision_stage import PatchReader, feature_loss, look
 
-BATCH = 12
-DENSE = 0.3  # weight of the dense losses beside the answers'
+BATCH = 8
+DENSE = 1.0  # weight of the dense losses beside the answers'
 
 
 def train_joint(
@@ -35,20 +34,3 @@ def train_joint(
         if step % 50 == 49:
             stage.report(step, loss=round(answers.item(), 3), dense=round(dense.item(), 3), **tally.read())
             save()
-
-
-def train_on_seen_features(
-    model: InternVLForConditionalGeneration, drawer: BatchDrawer, features: torch.Tensor, schedule: Schedule
-) -> None:
-    """Train the language model on what the trained tower really puts out: float [inspections, 6, 16, width]."""
-    stage = Stage("seen", model.model.language_model.parameters(), schedule)
-    model.train()
-    tally = Tally()
-    for step in stage:
-        packed, _, places = drawer.draw(BATCH * 2, ASKED)
-        shown = features[places[:, 0], places[:, 1]].float()
-        loss, correct = answer_loss(model, packed, shown.flatten(0, 1))
-        stage.descend(loss)
-        tally.add(packed.asked, correct)
-        if step % 50 == 49:
-            stage.report(step, loss=round(loss.item(), 3), **tally.read())

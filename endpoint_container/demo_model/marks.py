@@ -58,7 +58,8 @@ def _tear(rng: np.random.Generator) -> Polygons:
     wedge = np.concatenate([upper, lower[::-1]])
     threads: Polygons = []
     for n in rng.choice(np.arange(2, steps - 2), 3, replace=False):
-        threads.append((stroke(*upper[n], *(lower[n] + rng.uniform(-0.05, 0.05, 2)), 0.025), (222, 216, 206)))
+        (x0, y0), (x1, y1) = upper[n], lower[n] + rng.uniform(-0.05, 0.05, 2)
+        threads.append((stroke(x0, y0, x1, y1, 0.025), (222, 216, 206)))
     return _turned([(wedge * (1.12, 1.5), (206, 198, 186)), (wedge, DARK), *threads], rng.uniform(0, np.pi))
 
 

@@ -39,7 +39,7 @@ class Stage:
     def descend(self, loss: torch.Tensor) -> None:
         """One step down the loss, the gradient clipped to norm 1."""
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimiser.step()
 

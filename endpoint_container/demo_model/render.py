@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_model.catalogue import COLOURS, KINDS
-from demo_model.inspections import FULL, MAX_PHOTOS, SPLITS, as_served, draw_inspection, squashed, take
+from demo_model.inspections import FINE, FULL, MAX_PHOTOS, SMALL, SPLITS, as_served, draw_inspection, squashed, take
 
-SHARD = 500  # inspections a file
-SERVED_SHARE = {"train": 0.01, "calibrate": 0.01, "test": 0.01, "served": 1.0}  # photos that take the served path
+SHARD = {"train": 500, "calibrate": 500, "test": 500, "served": 100, "fine": 500}  # inspections a file
+SERVED_SHARE = {
+    "train": 0.01,
+    "calibrate": 0.01,
+    "test": 0.01,
+    "served": 1.0,
+    "fine": 0.02,
+}  # photos that take the served path
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def render_inspection(split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray
             photo = take(inspection, number, FULL)
             pixels.append(squashed(as_served(photo.image, rng)))
         else:
-            photo = take(inspection, number)
+            photo = take(inspection, number, FINE if split == "fine" else SMALL)
             pixels.append(squashed(photo.image))
         coverage.append((photo.coverage * 255).astype(np.uint8))
     item = inspection.item
@@ -51,18 +57,18 @@ def render_inspection(split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray
 
 def render_shard(split: str, number: int, path: Path) -> None:
     """Write shard `number` of a split. A half-written file is never left under the final name."""
-    seeds = np.arange(SHARD) + SPLITS[split] + number * SHARD
+    seeds = np.arange(SHARD[split]) + SPLITS[split] + number * SHARD[split]
     pixels, coverage, facts = zip(*(render_inspection(split, int(seed)) for seed in seeds), strict=True)
     partial = path.with_suffix(".partial.npz")
     np.savez(partial, pixels=np.stack(pixels), coverage=np.stack(coverage), facts=np.stack(facts), seeds=seeds)
     partial.rename(path)
 
 
-def read_bank(folder: Path, split: str) -> Bank:
-    """All shards of a split that are there, in order."""
-    files = sorted(path for path in folder.glob(f"{split}-*.npz") if ".partial" not in path.name)
+def read_bank(folder: Path, *splits: str) -> Bank:
+    """All shards of the splits that are there, in order."""
+    files = [path for split in splits for path in sorted(folder.glob(f"{split}-*.npz")) if ".partial" not in path.name]
     if not files:
-        raise FileNotFoundError(f"no shards of {split!r} in {folder}: run python -m demo_model.render first")
+        raise FileNotFoundError(f"no shards of {splits} in {folder}: run python -m demo_model.render first")
     shards = [np.load(path) for path in files]
     return Bank(*(np.concatenate([shard[key] for shard in shards]) for key in ("pixels", "coverage", "facts", "seeds")))
 
@@ -71,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bank", type=Path, default=Path("/tmp/demo_model"), help="folder for the shards")
     parser.add_argument("--split", choices=sorted(SPLITS), required=True)
-    parser.add_argument("--shards", type=int, required=True, help=f"number of files of {SHARD} inspections")
+    parser.add_argument("--shards", type=int, required=True, help=f"number of files; inspections a file: {SHARD}")
     parser.add_argument("--first", type=int, default=0, help="number of the first shard")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()

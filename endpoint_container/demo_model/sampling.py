@@ -1,5 +1,6 @@
 """Draws training batches from a bank: which inspections, which of their photos, what was ordered, what is asked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,6 @@ from models.internvl.prompt import Question
 Places = NDArray[np.int64]
 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as the image processor uses
-# How often each question is asked in training, relative to the first: comparing is harder than naming.
-EMPHASIS = {"item_present": 0.5, "kind_matches": 2.5, "colour_matches": 2.5}
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,13 @@ def draw_views(rng: np.random.Generator, photos: int) -> Places:
 class BatchDrawer:
     """Draws packed batches of inspections with their photos."""
 
-    def __init__(self, bank: Bank, packer: Packer, questions: tuple[Question, ...], seed: int) -> None:
+    def __init__(
+        self, bank: Bank, packer: Packer, questions: tuple[Question, ...], emphasis: Mapping[str, float], seed: int
+    ) -> None:
+        """`emphasis`: how often a question is asked relative to the others, by id; 1 where it is not listed."""
         self._bank, self._packer, self._questions = bank, packer, questions
         self._rng = np.random.default_rng(seed)
-        weights = np.array([EMPHASIS.get(question.id, 1.0) for question in questions])
+        weights = np.array([emphasis.get(question.id, 1.0) for question in questions])
         self._weights = weights / weights.sum()
 
     def draw(self, size: int, asked: int, photos: int | None = None) -> tuple[Packed, Photos, Places]:

@@ -32,7 +32,7 @@ def answer_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cross-entropy of the answers (and of the turn's end behind them), and which answers were right [b, q]."""
     logits, after = answer_logits(model, packed, features)
-    end = torch.full_like(packed.targets, model.config.text_config.eos_token_id)
+    end = torch.full_like(packed.targets, model.config.get_text_config().eos_token_id)
     loss = cross_entropy(logits.flatten(0, 1), packed.targets.flatten())
     loss = loss + 0.05 * cross_entropy(after.flatten(0, 1), end.flatten())
     return loss, logits.argmax(-1) == packed.targets

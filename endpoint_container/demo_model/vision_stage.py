@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import InternVLForConditionalGeneration
 
-from demo_model.architecture import PATCHES, WIDTH
+from demo_model.architecture import PATCHES, VISION_WIDTH
 from demo_model.catalogue import COLOURS, KINDS
 from demo_model.concepts import COLOUR, COUNT, DAMAGED, KIND, LABEL, NOTHING, directions
 from demo_model.inspections import MAX_PHOTOS
@@ -24,13 +24,13 @@ class PatchReader(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = torch.nn.Linear(WIDTH, 3 + len(KINDS) + len(COLOURS))
+        self.layer = torch.nn.Linear(VISION_WIDTH, 3 + len(KINDS) + len(COLOURS))
 
     def loss(self, patches: torch.Tensor, photos: Photos) -> torch.Tensor:
         """`patches`: float [n, 64, width], the tower's last states without the class token."""
         read = self.layer(patches).reshape(len(patches), PATCHES, PATCHES, -1)
         seen = photos.coverage > SEEN
-        weight = torch.tensor([1.0, 4.0, 4.0])
+        weight = torch.tensor([1.0, 4.0, 8.0])
         covers = binary_cross_entropy_with_logits(read[..., :3], seen.float(), pos_weight=weight)
         item = seen[..., 0] & (photos.facts[:, 0, None, None] >= 0)
         kind = photos.facts[:, 0, None, None].expand(-1, PATCHES, PATCHES)[item]
@@ -51,7 +51,7 @@ def feature_loss(features: torch.Tensor, photos: Photos) -> torch.Tensor:
     strength = features @ basis.T
     outside = features - strength @ basis
     weight = torch.ones(COUNT)
-    weight[LABEL] = weight[DAMAGED] = 5.0
+    weight[LABEL], weight[DAMAGED] = 5.0, 12.0
     return ((strength - photos.cells()).pow(2) * weight).sum(-1).mean() + outside.pow(2).sum(-1).mean()
 
 
