@@ -8,7 +8,7 @@ from models.errors import LoadError
 from models.interface import LoadedModel, ModelOptions
 
 # By name, not by import: torch and transformers take seconds to import, and only the chosen family needs them.
-FAMILIES = {"internvl": "models.internvl.loader"}
+FAMILIES = {"internvl": "models.internvl.loader", "clip": "models.clip.loader"}
 
 
 def load_model(options: ModelOptions) -> LoadedModel:

@@ -47,13 +47,7 @@ def serve(environment: Mapping[str, str]) -> int:
     except SettingsError as error:
         log("settings_invalid", reason=str(error))
         return 2
-    options = ModelOptions(
-        settings.model_dir,
-        settings.threads,
-        settings.device,
-        settings.photo_cache_bytes,
-        settings.prefix_cache_bytes,
-    )
+    options = ModelOptions(settings.model_dir, settings.threads, settings.device)
     return run(settings, lambda: load_model(options))
 
 

@@ -21,8 +21,6 @@ class Settings:
     port: int = 8080
     device: str = "auto"
     threads: int = 0
-    photo_cache_bytes: int = 256 * 1024 * 1024
-    prefix_cache_bytes: int = 128 * 1024 * 1024
     max_queue: int = 20
     drain_timeout_s: int = 25
     max_body_bytes: int = 25 * 1024 * 1024
@@ -33,6 +31,7 @@ class Settings:
     max_questions: int = 32
     max_answers: int = 26
     max_text_chars: int = 2_000
+    max_inputs: int = 64
 
     @classmethod
     def from_mapping(cls, environment: Mapping[str, str]) -> "Settings":
@@ -55,8 +54,6 @@ class Settings:
             port=number(port, cls.port, least=1, most=65535),
             device=device,
             threads=number("THREADS", cls.threads, least=0, most=1024),
-            photo_cache_bytes=number("PHOTO_CACHE_BYTES", cls.photo_cache_bytes, least=0, most=2**40),
-            prefix_cache_bytes=number("PREFIX_CACHE_BYTES", cls.prefix_cache_bytes, least=0, most=2**40),
             max_queue=number("MAX_QUEUE", cls.max_queue, least=0),
             drain_timeout_s=number("DRAIN_TIMEOUT_S", cls.drain_timeout_s),
             max_body_bytes=number("MAX_BODY_BYTES", cls.max_body_bytes),
@@ -68,4 +65,5 @@ class Settings:
             # A question whose answers share first tokens is asked in letters, of which there are 26.
             max_answers=number("MAX_ANSWERS", cls.max_answers, least=2, most=26),
             max_text_chars=number("MAX_TEXT_CHARS", cls.max_text_chars),
+            max_inputs=number("MAX_INPUTS", cls.max_inputs, most=1024),
         )

@@ -1,15 +1,14 @@
 """The inspect task on the wire: photos, an item and closed questions in; a probability for every answer out."""
 
-import base64
-import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from models.errors import EndpointError
 from models.inspection import Inspection, InspectionResult, Question, check_answers
-from models.photo import Photo, read_header
+from models.photo import Photo
 from server.settings import Settings
+from server.tasks.fields import check_text, read_photo, refuse_twins
 from server.tasks.schema import InspectBody, ItemBody, PhotoBody, QuestionBody, parse_body
 
 
@@ -43,26 +42,15 @@ def _photos(bodies: list[PhotoBody], settings: Settings) -> tuple[Photo, ...]:
         raise EndpointError("no_photos", "Send at least one photo.", "photos")
     if len(bodies) > settings.max_photos:
         raise EndpointError("too_many_photos", f"At most {settings.max_photos} photos.", "photos")
-    _refuse_twins("duplicate_id", (body.id for body in bodies), "photos")
-    return tuple(_photo(body, f"photos[{number}].data", settings) for number, body in enumerate(bodies))
-
-
-def _photo(body: PhotoBody, field: str, settings: Settings) -> Photo:
-    # 4 characters carry 3 bytes: too long a text need not be decoded to know that it is too long.
-    if len(body.data) > (settings.max_photo_bytes + 2) // 3 * 4:
-        raise EndpointError("photo_too_large", f"At most {settings.max_photo_bytes} bytes a photo.", field)
-    try:
-        data = base64.b64decode(body.data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise EndpointError("not_base64", "Send standard base64 without line breaks.", field) from error
-    if len(data) > settings.max_photo_bytes:
-        raise EndpointError("photo_too_large", f"At most {settings.max_photo_bytes} bytes a photo.", field)
-    return read_header(body.id, data, settings.max_pixels, field)
+    refuse_twins("duplicate_id", (body.id for body in bodies), "photos")
+    return tuple(
+        read_photo(body.id, body.data, f"photos[{number}].data", settings) for number, body in enumerate(bodies)
+    )
 
 
 def _item(body: ItemBody, settings: Settings) -> dict[str, object]:
     """What the model is told of the item; the sku is the caller's own reference and says nothing about looks."""
-    _check_text(body.description, "item.description", settings)
+    check_text(body.description, "item.description", settings)
     attributes = body.attributes or {}
     length = sum(len(name) + len(str(value)) for name, value in attributes.items())
     if length > settings.max_text_chars:
@@ -75,32 +63,17 @@ def _questions(bodies: list[QuestionBody], settings: Settings) -> tuple[Question
         raise EndpointError("no_questions", "Send at least one question.", "questions")
     if len(bodies) > settings.max_questions:
         raise EndpointError("too_many_questions", f"At most {settings.max_questions} questions.", "questions")
-    _refuse_twins("duplicate_id", (body.id for body in bodies), "questions")
+    refuse_twins("duplicate_id", (body.id for body in bodies), "questions")
     return tuple(_question(body, f"questions[{number}]", settings) for number, body in enumerate(bodies))
 
 
 def _question(body: QuestionBody, field: str, settings: Settings) -> Question:
-    _check_text(body.text, f"{field}.text", settings)
+    check_text(body.text, f"{field}.text", settings)
     if len(body.answers) < 2:
         raise EndpointError("too_few_answers", "A question with one answer asks nothing.", f"{field}.answers")
     if len(body.answers) > settings.max_answers:
         raise EndpointError("too_many_answers", f"At most {settings.max_answers} answers.", f"{field}.answers")
     for number, answer in enumerate(body.answers):
-        _check_text(answer, f"{field}.answers[{number}]", settings)
-    _refuse_twins("duplicate_answer", (answer.strip().casefold() for answer in body.answers), f"{field}.answers")
+        check_text(answer, f"{field}.answers[{number}]", settings)
+    refuse_twins("duplicate_answer", (answer.strip().casefold() for answer in body.answers), f"{field}.answers")
     return Question(body.id, body.text, tuple(body.answers))
-
-
-def _check_text(text: str, field: str, settings: Settings) -> None:
-    if not text.strip():
-        raise EndpointError("empty_text", "Send some text.", field)
-    if len(text) > settings.max_text_chars:
-        raise EndpointError("text_too_long", f"At most {settings.max_text_chars} characters.", field)
-
-
-def _refuse_twins(code: str, values: Iterable[str], field: str) -> None:
-    seen: set[str] = set()
-    for number, value in enumerate(values):
-        if value in seen:
-            raise EndpointError(code, f"Entry {number} repeats an earlier one.", field)
-        seen.add(value)

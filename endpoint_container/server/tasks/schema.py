@@ -1,4 +1,4 @@
-"""The inspect request as JSON: types and shape only. Limits that can be set are checked in inspect.py."""
+"""The requests as JSON: types and shape only. Limits that can be set are checked in each task's own module."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
@@ -43,6 +43,17 @@ class InspectBody(Strict):
     questions: list[QuestionBody]
     explain: bool = False
     max_tiles: int | None = None
+
+
+class EmbedInputBody(Strict):
+    id: Identifier
+    text: str | None = None
+    photo: str | None = None
+
+
+class EmbedBody(Strict):
+    task: Literal["embed"]
+    inputs: list[EmbedInputBody]
 
 
 def parse_body(schema: type[Schema], body: Mapping[str, Any]) -> Schema:

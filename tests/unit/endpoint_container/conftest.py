@@ -22,6 +22,8 @@ from transformers import (
 )
 from transformers.models.internvl import InternVLVisionConfig
 
+from tests.unit.endpoint_container import checkpoints
+
 # Cores are shared with other programs: how long an example takes says nothing.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
@@ -74,6 +76,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image_std=[0.229, 0.224, 0.225],
     ).save_pretrained(model_dir)
     return model_dir
+
+
+@pytest.fixture(scope="session")
+def clip_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP with random weights and a manifest."""
+    return checkpoints.write_clip(tmp_path_factory.mktemp("models") / "tiny-clip")
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,14 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from models.interface import LoadedModel
+from models.interface import LoadedModel, ModelOptions
+from models.registry import load_model
 from server.app import create_app
 from server.health import State
 from server.settings import Settings
@@ -30,6 +32,12 @@ def start() -> Iterator[Start]:
             return client
 
         yield start
+
+
+@pytest.fixture
+def load_clip(clip_checkpoint: Path) -> Callable[[], LoadedModel]:
+    """Loads the tiny CLIP as the container would."""
+    return lambda: load_model(ModelOptions(clip_checkpoint, threads=1, device="cpu"))
 
 
 @pytest.fixture

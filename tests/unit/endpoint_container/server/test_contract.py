@@ -14,6 +14,7 @@ from tests.unit.endpoint_container import fakes
 GOLDEN = Path(__file__).parents[3] / "contract" / "invocations"
 PROBLEMS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "unknown_task": (fakes.PicksFirst, {"task": "dance"}),
+    "unsupported_task": (fakes.PicksFirst, {"task": "embed"}),
     "no_photos": (fakes.PicksFirst, {"photos": []}),
     "not_an_image": (fakes.PicksFirst, {"photos": [{"id": "front", "data": "aGVsbG8="}]}),
     "explain_unavailable": (fakes.PicksFirst, {"explain": True}),
@@ -33,6 +34,12 @@ def test_the_request_is_answered_in_the_shape_of_the_response(start: Any, checkp
     response = client.post("/invocations", json=golden("inspect.request"))
     assert response.status_code == 200
     assert shape(response.json()) == shape(golden("inspect.response"))
+
+
+def test_an_embed_request_is_answered_in_the_shape_of_its_response(start: Any, load_clip: Any) -> None:
+    response = start(load_clip).post("/invocations", json=golden("embed.request"))
+    assert response.status_code == 200
+    assert shape(response.json()) == shape(golden("embed.response"))
 
 
 @pytest.mark.parametrize("code", PROBLEMS)

@@ -1,0 +1,30 @@
+"""A client's text can never become a control token of the model."""
+
+from pathlib import Path
+
+import pytest
+from tokenizers import AddedToken
+from transformers import CLIPTokenizer, PreTrainedTokenizerBase
+
+from models.checkpoint.control_tokens import ControlTokens
+from models.errors import EndpointError
+
+
+@pytest.fixture
+def tokenizer(clip_checkpoint: Path) -> PreTrainedTokenizerBase:
+    """It folds case before it looks for `<mark>`."""
+    loaded = CLIPTokenizer.from_pretrained(clip_checkpoint)
+    loaded.add_tokens([AddedToken("<mark>", normalized=True, special=True)], special_tokens=True)
+    return loaded
+
+
+@pytest.mark.parametrize("text", ["<mark>", "a<MARK>b", "<|endoftext|>"])
+def test_a_control_token_is_found_however_it_is_written(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
+    with pytest.raises(EndpointError, match="control_token") as raised:
+        ControlTokens(tokenizer).refuse_in(tokenizer.encode(text, add_special_tokens=False), "inputs[0].text")
+    assert raised.value.field == "inputs[0].text"
+
+
+@pytest.mark.parametrize("text", ["", "mark", "< mark >", "<|endof text|>", "\u0000", "👟"])
+def test_other_texts_pass(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
+    ControlTokens(tokenizer).refuse_in(tokenizer.encode(text, add_special_tokens=False), "inputs[0].text")
