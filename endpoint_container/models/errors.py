@@ -45,6 +45,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "answers_not_scorable": ProblemKind(422, "The model cannot tell these answers apart"),
     "too_many_tiles": ProblemKind(422, "More tiles a photo than allowed"),
     "prompt_too_long": ProblemKind(422, "Photos and questions do not fit the model's context"),
+    "out_of_memory": ProblemKind(422, "The request does not fit the model's memory"),
     "internal_error": ProblemKind(500, "The server failed"),
     "model_failed": ProblemKind(500, "The model failed"),
     "model_output_invalid": ProblemKind(500, "The model's output is not usable"),

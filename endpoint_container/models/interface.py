@@ -1,9 +1,9 @@
 """What the server asks of a model family. A new family or task is added behind these, without the server noticing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 Request = TypeVar("Request", contravariant=True)
 Prepared = TypeVar("Prepared")
@@ -21,11 +21,34 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Where the artifact is and what it may use. `threads` 0 means all cores; `device` is auto, cpu or cuda."""
+    """Where the artifact is and what it may use.
+
+    `threads` 0 means all cores; `device` is auto, cpu or cuda; a cache of 0 bytes is off.
+    """
 
     model_dir: Path
     threads: int = 0
     device: str = "auto"
+    photo_cache_bytes: int = 0
+    prefix_cache_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a prepared request asks of the model: tokens of its prompt, tiles of its photos."""
+
+    tokens: int
+    tiles: int
+
+
+@dataclass(frozen=True)
+class CacheCounts:
+    """What a cache did since the start, and the bytes that it holds now."""
+
+    hits: int
+    misses: int
+    evictions: int
+    bytes: int
 
 
 class TaskRunner(Protocol[Request, Prepared, Result]):
@@ -36,6 +59,29 @@ class TaskRunner(Protocol[Request, Prepared, Result]):
 
     def run(self, prepared: Prepared) -> Result:
         """The model's own work; called from the one model thread only."""
+
+
+@runtime_checkable
+class BatchRunner(TaskRunner[Request, Prepared, Result], Protocol):
+    """A runner that gains from doing several requests at once; one that does not leaves these two out."""
+
+    def cost(self, prepared: Prepared) -> Cost:
+        """What counts towards the limits of a batch; cheap."""
+
+    def run_batch(self, batch: Sequence[Prepared]) -> Sequence[Result]:
+        """One result a request, in order; called from the model thread only.
+
+        If it raises anything but ModelDefunct, the halves of the batch are tried, down to single requests.
+        """
+
+
+@runtime_checkable
+class CachingModel(Protocol):
+    """A model that keeps some of its work for later requests."""
+
+    @property
+    def caches(self) -> Mapping[str, CacheCounts]:
+        """What each cache did, by its name; called from any thread."""
 
 
 class LoadedModel(Protocol):

@@ -47,7 +47,13 @@ def serve(environment: Mapping[str, str]) -> int:
     except SettingsError as error:
         log("settings_invalid", reason=str(error))
         return 2
-    options = ModelOptions(settings.model_dir, settings.threads, settings.device)
+    options = ModelOptions(
+        settings.model_dir,
+        settings.threads,
+        settings.device,
+        settings.photo_cache_bytes,
+        settings.prefix_cache_bytes,
+    )
     return run(settings, lambda: load_model(options))
 
 

@@ -21,6 +21,8 @@ class Settings:
     port: int = 8080
     device: str = "auto"
     threads: int = 0
+    photo_cache_bytes: int = 256 * 1024 * 1024
+    prefix_cache_bytes: int = 128 * 1024 * 1024
     max_queue: int = 20
     drain_timeout_s: int = 25
     max_body_bytes: int = 25 * 1024 * 1024
@@ -54,6 +56,8 @@ class Settings:
             port=number(port, cls.port, least=1, most=65535),
             device=device,
             threads=number("THREADS", cls.threads, least=0, most=1024),
+            photo_cache_bytes=number("PHOTO_CACHE_BYTES", cls.photo_cache_bytes, least=0, most=2**40),
+            prefix_cache_bytes=number("PREFIX_CACHE_BYTES", cls.prefix_cache_bytes, least=0, most=2**40),
             max_queue=number("MAX_QUEUE", cls.max_queue, least=0),
             drain_timeout_s=number("DRAIN_TIMEOUT_S", cls.drain_timeout_s),
             max_body_bytes=number("MAX_BODY_BYTES", cls.max_body_bytes),

@@ -20,10 +20,19 @@ class EncodedQuestion:
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """`prefix` is shared by all questions and holds one image token for each visual feature."""
+    """`prefix` is shared by all questions and holds one image token for each visual feature.
+
+    Its first `shared` tokens, system text and checklist, are also those of other inspections of the checklist.
+    """
 
     prefix: tuple[int, ...]
     questions: tuple[EncodedQuestion, ...]
+    shared: int
+
+    @property
+    def checklist(self) -> tuple[int, ...]:
+        """The tokens before the photos."""
+        return self.prefix[: self.shared]
 
     @property
     def tokens(self) -> int:
@@ -53,12 +62,15 @@ class PromptEncoder:
         """
         self._refuse_controls(inspection)
         prefix = list(self._ids(shared_prefix(inspection.questions)))
+        shared = len(prefix)
         for number, count in enumerate(tiles, start=1):
             prefix += self._photo_ids(number, count * self._tokens_per_tile)
         prefix += self._ids(item_block(inspection.item))
         if prefix.count(self._image_token_id) != sum(tiles) * self._tokens_per_tile:
             raise EndpointError("internal_error", "The prompt does not hold one image token for each feature.")
-        return EncodedPrompt(tuple(prefix), tuple(self._question(question) for question in inspection.questions))
+        return EncodedPrompt(
+            tuple(prefix), tuple(self._question(question) for question in inspection.questions), shared
+        )
 
     def _photo_ids(self, number: int, tokens: int) -> list[int]:
         # Thousands of equal tokens need no tokenizer: encode one and repeat its id.

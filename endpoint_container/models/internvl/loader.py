@@ -15,12 +15,15 @@ from transformers import (
 from transformers.models.internvl import InternVLVisionConfig
 
 from models.artifact import verify
+from models.byte_cache import ByteCache
 from models.errors import LoadError
 from models.interface import ModelOptions
 from models.internvl.calibration import read_calibration
 from models.internvl.encoding import PromptEncoder
 from models.internvl.inspector import InternVL, InternVLInspector
+from models.internvl.photo_features import PhotoFeatures
 from models.internvl.preprocessing import Preprocessing, read_preprocessing
+from models.internvl.shared_prefix import SharedPrefixes
 
 
 def load(options: ModelOptions) -> InternVL:
@@ -35,7 +38,9 @@ def load(options: ModelOptions) -> InternVL:
         load_tokenizer(options.model_dir), model.config.image_token_id, int(model.config.image_seq_length)
     )
     calibration = read_calibration(options.model_dir)
-    return InternVL(identity, InternVLInspector(model, encoder, preprocessing, calibration))
+    features = PhotoFeatures(model, preprocessing, ByteCache(options.photo_cache_bytes))
+    prefixes = SharedPrefixes(model, ByteCache(options.prefix_cache_bytes))
+    return InternVL(InternVLInspector(identity, model, encoder, preprocessing, calibration, features, prefixes))
 
 
 def choose_device(name: str) -> torch.device:

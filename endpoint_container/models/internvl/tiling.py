@@ -6,6 +6,7 @@ The grid rule is that of InternVL 1.5 (arXiv:2404.16821, section 3.2), as in tra
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
@@ -41,12 +42,12 @@ def cut_tiles(image: Image.Image, grid: Grid, tile_px: int, resample: Image.Resa
     """
     columns, rows = grid
     tiles = _pixels(image, columns * tile_px, rows * tile_px, resample)
-    tiles = tiles.view(rows, tile_px, columns, tile_px, 3).permute(0, 2, 4, 1, 3)
+    tiles = tiles.reshape(rows, tile_px, columns, tile_px, 3).transpose(0, 2, 4, 1, 3)
     tiles = tiles.reshape(rows * columns, 3, tile_px, tile_px)
-    if rows * columns == 1:
-        return tiles
-    thumbnail = _pixels(image, tile_px, tile_px, resample).permute(2, 0, 1)
-    return torch.cat([tiles, thumbnail[None]])
+    if rows * columns > 1:
+        tiles = np.concatenate([tiles, _pixels(image, tile_px, tile_px, resample).transpose(2, 0, 1)[None]])
+    # Moved by numpy: torch would give every decoding thread a thread pool of its own, as wide as the model's.
+    return torch.from_numpy(np.ascontiguousarray(tiles))
 
 
 def tile_count(grid: Grid) -> int:
@@ -55,6 +56,6 @@ def tile_count(grid: Grid) -> int:
     return tiles if tiles == 1 else tiles + 1
 
 
-def _pixels(image: Image.Image, width: int, height: int, resample: Image.Resampling) -> torch.Tensor:
+def _pixels(image: Image.Image, width: int, height: int, resample: Image.Resampling) -> npt.NDArray[np.uint8]:
     """uint8 [height, width, 3]."""
-    return torch.from_numpy(np.array(image.resize((width, height), resample)))
+    return np.array(image.resize((width, height), resample))

@@ -1,6 +1,7 @@
 """Packed scoring against plain forward passes of transformers, one a question."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -13,8 +14,9 @@ from models.errors import EndpointError
 from models.inspection import Answer, Inspection, InspectionResult, Question, check_answers
 from models.internvl.calibration import Calibration
 from models.internvl.inspector import InternVL, InternVLInspector, PreparedInspection
+from models.internvl.photo_features import VISION_BATCH
 from models.internvl.prompt import LETTERS, item_block, photo_block, question_suffix, shared_prefix
-from models.internvl.scoring import VISION_BATCH, probabilities
+from models.internvl.scoring import probabilities
 
 
 @pytest.mark.parametrize(("seeds", "max_tiles"), [((1,), None), ((1, 2, 3), None), ((1, 2), 4)])
@@ -35,7 +37,7 @@ def test_packed_equals_separate(
 def test_more_tiles_than_one_vision_batch(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
     request = inspection(*range(4), max_tiles=4)
     result, prepared = inspect(internvl, request)
-    assert len(prepared.tiles) > VISION_BATCH
+    assert prepared.tiles > VISION_BATCH
     expected = separate_forward(internvl, request, request.questions[0])
     assert (torch.tensor(list(result.answers[0].probabilities.values())) - expected).abs().max() <= 1e-4
 
@@ -46,8 +48,8 @@ def test_a_question_does_not_see_the_others(internvl: InternVL, inspection: Call
     _, prepared = inspect(internvl, request)
     whole = internvl.inspector.run(prepared)
     for number, question in enumerate(request.questions):
-        prompt = type(prepared.prompt)(prepared.prompt.prefix, (prepared.prompt.questions[number],))
-        alone = PreparedInspection((question,), 1, prepared.tiles, prompt, {})
+        prompt = replace(prepared.prompt, questions=(prepared.prompt.questions[number],))
+        alone = PreparedInspection((question,), prepared.photos, prompt, {})
         answer = internvl.inspector.run(alone).answers[0]
         assert largest_difference(answer, whole.answers[number]) <= 1e-5
 
@@ -69,7 +71,7 @@ def test_every_photo_is_looked_at(internvl: InternVL, inspection: Callable[..., 
 
 def test_usage_counts_what_was_done(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
     result, prepared = inspect(internvl, inspection(1, 2, max_tiles=4))
-    assert (result.usage.photos, result.usage.tiles) == (2, len(prepared.tiles))
+    assert (result.usage.photos, result.usage.tiles) == (2, prepared.tiles)
     assert result.usage.prompt_tokens == prepared.prompt.tokens
     assert set(result.timings_ms) == {"decode", "preprocess", "vision", "language"}
 
@@ -78,9 +80,10 @@ def test_a_temperature_moves_only_its_own_question(internvl: InternVL, inspectio
     request = inspection(1)
     plain, prepared = inspect(internvl, request)
     runner = internvl.inspector
-    soft = InternVLInspector(runner.model, runner.encoder, runner.preprocessing, Calibration({"kind": 1000.0})).run(
-        prepared
-    )
+    softened = Calibration({"kind": 1000.0})
+    soft = InternVLInspector(
+        runner.identity, runner.model, runner.encoder, runner.preprocessing, softened, runner.features, runner.prefixes
+    ).run(prepared)
     assert soft.answers[0] == plain.answers[0]
     assert max(soft.answers[1].probabilities.values()) < 0.15
     assert soft.answers[1].answer == plain.answers[1].answer
@@ -106,7 +109,10 @@ def test_the_self_test_refuses_a_model_that_computes_nan(internvl: InternVL) -> 
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(torch.OutOfMemoryError("CUDA out of memory"), "model_failed"), (torch.AcceleratorError("lost"), "model_defunct")],
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
+        (torch.AcceleratorError("lost"), "model_defunct"),
+    ],
 )
 def test_a_lost_accelerator_is_told_from_a_full_one(
     internvl: InternVL,
