@@ -12,13 +12,13 @@ from demo_model.orders import write_order
 from demo_model.photograph import Photo, View, photograph
 
 MIN_PHOTOS, MAX_PHOTOS = 3, 6
-SMALL, FINE, FULL = (224, 168), (448, 336), (1600, 1200)  # as drawn for training, finer, as a phone takes it
+SMALL, FULL = (224, 168), (1600, 1200)  # as drawn for training, and as a phone would take it
 SERVED_LONG_SIDE = 1344  # what the gateway's derivative is reduced to
 MODEL_SIZE = (112, 112)
 HIDDEN_LATER = 0.3  # how often a side shows no label or damage, from the fourth photo on
 
 # Seeds are apart by construction: an inspection's seed is its split's start plus its number.
-SPLITS = {"train": 0, "calibrate": 10_000_000, "test": 20_000_000, "served": 30_000_000, "fine": 40_000_000}
+SPLITS = {"train": 0, "calibrate": 10_000_000, "test": 20_000_000, "served": 30_000_000}
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_model.catalogue import COLOURS, KINDS
-from demo_model.inspections import FINE, FULL, MAX_PHOTOS, SMALL, SPLITS, as_served, draw_inspection, squashed, take
+from demo_model.inspections import FULL, MAX_PHOTOS, SPLITS, as_served, draw_inspection, squashed, take
 
-SHARD = {"train": 500, "calibrate": 500, "test": 500, "served": 100, "fine": 500}  # inspections a file
+SHARD = {"train": 500, "calibrate": 500, "test": 500, "served": 100}  # inspections a file
 SERVED_SHARE = {
     "train": 0.01,
     "calibrate": 0.01,
     "test": 0.01,
     "served": 1.0,
-    "fine": 0.02,
 }  # photos that take the served path
 
 
@@ -45,7 +44,7 @@ def render_inspection(split: str, seed: int) -> tuple[NDArray[np.uint8], NDArray
             photo = take(inspection, number, FULL)
             pixels.append(squashed(as_served(photo.image, rng)))
         else:
-            photo = take(inspection, number, FINE if split == "fine" else SMALL)
+            photo = take(inspection, number)
             pixels.append(squashed(photo.image))
         coverage.append((photo.coverage * 255).astype(np.uint8))
     item = inspection.item
@@ -64,11 +63,11 @@ def render_shard(split: str, number: int, path: Path) -> None:
     partial.rename(path)
 
 
-def read_bank(folder: Path, *splits: str) -> Bank:
-    """All shards of the splits that are there, in order."""
-    files = [path for split in splits for path in sorted(folder.glob(f"{split}-*.npz")) if ".partial" not in path.name]
+def read_bank(folder: Path, split: str) -> Bank:
+    """All shards of a split that are there, in order."""
+    files = sorted(path for path in folder.glob(f"{split}-*.npz") if ".partial" not in path.name)
     if not files:
-        raise FileNotFoundError(f"no shards of {splits} in {folder}: run python -m demo_model.render first")
+        raise FileNotFoundError(f"no shards of {split!r} in {folder}: run python -m demo_model.render first")
     shards = [np.load(path) for path in files]
     return Bank(*(np.concatenate([shard[key] for shard in shards]) for key in ("pixels", "coverage", "facts", "seeds")))
 

@@ -32,9 +32,7 @@ EMPHASIS = {
 SEEDS = {"text": 11, "vision": 12, "join": 13, "joint": 15}
 
 
-def run_stage(
-    stage: str, bank_folder: Path, splits: list[str], work: Path, schedule: Schedule, seed: int, resume: str | None
-) -> None:
+def run_stage(stage: str, bank_folder: Path, work: Path, schedule: Schedule, seed: int, resume: str | None) -> None:
     """Run one stage from checkpoint `resume` (a stage's name; None starts afresh) and leave its own checkpoint."""
     tokenizer = train_tokenizer()
     model, reader = build_model(tokenizer, seed=SEEDS["text" if stage == "text" else "vision"]), PatchReader()
@@ -47,7 +45,7 @@ def run_stage(
     if stage == "join":
         _join(work, model, reader)
     else:
-        bank = read_bank(bank_folder, *splits)
+        bank = read_bank(bank_folder, "train")
         drawer = BatchDrawer(bank, Packer(tokenizer), read_questions(), EMPHASIS.get(stage, {}), seed)
         torch.manual_seed(seed)
         if stage == "text":
@@ -82,7 +80,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", choices=STAGES, required=True)
     parser.add_argument("--bank", type=Path, default=Path("/tmp/demo_model"), help="folder of the rendered shards")
-    parser.add_argument("--splits", nargs="+", default=["train"], help="what to train on: train, fine or both")
     parser.add_argument("--work", type=Path, default=Path("/tmp/demo_model"), help="folder for checkpoints")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--rate", type=float, help="highest learning rate")
@@ -95,7 +92,7 @@ def main() -> None:
     stage = arguments.stage
     schedule = Schedule(arguments.steps or STEPS[stage], arguments.rate or RATES[stage], arguments.until)
     seed = SEEDS[stage] if arguments.seed is None else arguments.seed
-    run_stage(stage, arguments.bank, arguments.splits, arguments.work, schedule, seed, arguments.resume)
+    run_stage(stage, arguments.bank, arguments.work, schedule, seed, arguments.resume)
 
 
 if __name__ == "__main__":
