@@ -1,4 +1,4 @@
-"""The HTTP application: SageMaker's two routes, the legacy alias, and the life of the model behind them."""
+"""The HTTP application: SageMaker's two routes, the legacy alias, the metrics, and the life of the model."""
 
 import asyncio
 import logging
@@ -17,7 +17,9 @@ from models.interface import LoadedModel
 from server import problem
 from server.health import Health, State
 from server.invocation import ClientGone, invoke
+from server.line import BatchLimits
 from server.log import log
+from server.metrics import CONTENT_TYPE_PLAIN_0_0_4, Metrics
 from server.settings import Settings
 from server.worker import ModelWorker
 
@@ -29,12 +31,16 @@ INFERENCE_ID_HEADERS = ("x-amzn-sagemaker-inference-id", "x-inference-id")
 def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> FastAPI:
     """The app; its model begins to load when the app starts, in a thread of its own.
 
-    `app.state.health` is the server's Health. `load_model` may raise LoadError, or anything.
+    `app.state.health` is the server's Health, `app.state.line` what waits for the model. `load_model` may raise
+    LoadError, or anything.
     """
     health = Health()
-    worker = ModelWorker(load_model, health, settings.max_queue)
-    # A photo of MAX_PIXELS takes 150 MB while it is decoded: no more of them at once than cores to work on them.
-    decoders = anyio.CapacityLimiter(settings.threads or len(os.sched_getaffinity(0)))
+    metrics = Metrics()
+    limits = BatchLimits(settings.max_batch_tokens, settings.max_batch_tiles, settings.max_wait_ms / 1000)
+    worker = ModelWorker(load_model, health, metrics, settings.max_queue, limits)
+    metrics.watch(health, lambda: worker.caches)
+    # A photo of MAX_PIXELS takes 150 MB while it is decoded; and on a CPU the model wants the cores as well.
+    decoders = anyio.CapacityLimiter(settings.decode_threads or max(1, len(os.sched_getaffinity(0)) // 2))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -46,12 +52,21 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.health = health
+    app.state.line = worker.line
     problem.install(app)
 
     async def ping() -> JSONResponse:
         return JSONResponse({"state": health.state}, 200 if health.serving else 503)
 
+    async def scrape() -> Response:
+        return Response(metrics.text(), headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4})
+
     async def invocations(request: Request) -> Response:
+        response = await answer(request)
+        metrics.requests.labels(status=str(response.status_code)).inc()
+        return response
+
+    async def answer(request: Request) -> Response:
         try:
             response = await invoke(request, worker, settings, decoders)
         except (ClientGone, ClientDisconnect):
@@ -68,10 +83,12 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
             log("refused", level, inference_id=inference_id(request), **told)
             return problem.problem_response(failure)
         measured = {"usage": response["usage"], "timings_ms": response["timings_ms"]}
+        metrics.answered(response["timings_ms"])
         log("invocation", inference_id=inference_id(request), status=200, **measured)
         return JSONResponse(response)
 
     app.add_api_route("/ping", ping, methods=["GET"])
+    app.add_api_route("/metrics", scrape, methods=["GET"])
     app.add_api_route("/invocations", invocations, methods=["POST"])
     app.add_api_route("/process_request", invocations, methods=["POST"])
     return app

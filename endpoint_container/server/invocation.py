@@ -12,9 +12,10 @@ from fastapi import Request
 
 from models.interface import LoadedModel, TaskRunner
 from server.body import parse_object, read_body
+from server.line import Done
 from server.settings import Settings
 from server.tasks import Task, choose_task
-from server.worker import Done, ModelWorker
+from server.worker import ModelWorker
 
 
 class ClientGone(Exception):
@@ -43,10 +44,9 @@ async def invoke(
     started = perf_counter()
     body = await read_body(request, settings.max_body_bytes)
     model = worker.model
-    with worker.slot():
+    with worker.slot() as submit:
         prepared = await anyio.to_thread.run_sync(_prepare, body, model, settings, perf_counter(), limiter=decoders)
-        future = worker.submit(lambda: prepared.runner.run(prepared.inputs))
-        done = await _outcome(future, request)
+        done = await _outcome(submit(prepared.runner, prepared.inputs), request)
     response = prepared.task.render(prepared.request, done.value)
     timings_ms = {"queue": prepared.queue_ms + done.queue_ms, **done.value.timings_ms}
     timings_ms["decode"] = timings_ms.get("decode", 0.0) + prepared.parse_ms

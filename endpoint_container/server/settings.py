@@ -24,6 +24,10 @@ class Settings:
     photo_cache_bytes: int = 256 * 1024 * 1024
     prefix_cache_bytes: int = 128 * 1024 * 1024
     max_queue: int = 20
+    max_batch_tokens: int = 32_768
+    max_batch_tiles: int = 128
+    max_wait_ms: int = 5
+    decode_threads: int = 0
     drain_timeout_s: int = 25
     max_body_bytes: int = 25 * 1024 * 1024
     max_photos: int = 20
@@ -59,6 +63,10 @@ class Settings:
             photo_cache_bytes=number("PHOTO_CACHE_BYTES", cls.photo_cache_bytes, least=0, most=2**40),
             prefix_cache_bytes=number("PREFIX_CACHE_BYTES", cls.prefix_cache_bytes, least=0, most=2**40),
             max_queue=number("MAX_QUEUE", cls.max_queue, least=0),
+            max_batch_tokens=number("MAX_BATCH_TOKENS", cls.max_batch_tokens),
+            max_batch_tiles=number("MAX_BATCH_TILES", cls.max_batch_tiles),
+            max_wait_ms=number("MAX_WAIT_MS", cls.max_wait_ms, least=0, most=10_000),
+            decode_threads=number("DECODE_THREADS", cls.decode_threads, least=0, most=1024),
             drain_timeout_s=number("DRAIN_TIMEOUT_S", cls.drain_timeout_s),
             max_body_bytes=number("MAX_BODY_BYTES", cls.max_body_bytes),
             max_photos=number("MAX_PHOTOS", cls.max_photos),

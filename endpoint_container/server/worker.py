@@ -1,53 +1,45 @@
-"""The one thread that owns the model: it loads it, tests it, and then does one job after another."""
+"""The one thread that owns the model: it loads it, tests it, and then does one batch of jobs after another."""
 
 import logging
 import math
-import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 from models.errors import EndpointError, LoadError, ModelDefunct
-from models.interface import LoadedModel
+from models.interface import BatchRunner, CacheCounts, CachingModel, LoadedModel, TaskRunner
 from server.health import Health, State
+from server.line import BatchLimits, Done, Job, Line
 from server.log import describe, log
+from server.metrics import Metrics
 
+Submit = Callable[[TaskRunner[Any, Any, Any], Any], Future[Done]]
 # Weight of the newest job in the running mean of a job's duration.
 NEWEST = 0.2
 STARTING_RETRY_S = 5
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a job returned, and how long it had waited for the thread."""
-
-    value: Any
-    queue_ms: float
-
-
-@dataclass
-class Job:
-    """A call for the model thread; cancelling `future` before its turn takes it out of the line."""
-
-    call: Callable[[], Any]
-    future: Future[Done] = field(default_factory=Future)
-    submitted: float = field(default_factory=perf_counter)
-
-
 class ModelWorker:
-    """Runs jobs one at a time; at most `max_queue` requests wait besides the one that is served."""
+    """Runs jobs, those that wait together in one batch; at most `max_queue` requests wait besides one served."""
 
-    def __init__(self, load_model: Callable[[], LoadedModel], health: Health, max_queue: int) -> None:
+    def __init__(
+        self,
+        load_model: Callable[[], LoadedModel],
+        health: Health,
+        metrics: Metrics,
+        max_queue: int,
+        limits: BatchLimits,
+    ) -> None:
         self._load_model = load_model
         self._health = health
+        self._metrics = metrics
         self._slots = max_queue + 1
         self._taken = 0
         self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.line = Line(limits)
         self._mean_s = 1.0
         self._model: LoadedModel | None = None
         # A daemon: a load or a forward that hangs must not keep the process from ending.
@@ -66,11 +58,17 @@ class ModelWorker:
             raise EndpointError("not_ready", f"The model's state is {state}.", retry_after_s=retry_after_s)
         return self._model
 
+    @property
+    def caches(self) -> Mapping[str, CacheCounts]:
+        """What the model's caches did; nothing until it is loaded, or if it has none."""
+        return self._model.caches if isinstance(self._model, CachingModel) else {}
+
     @contextmanager
-    def slot(self) -> Iterator[None]:
+    def slot(self) -> Iterator[Submit]:
         """Hold one of the places, from before the photos are decoded until the answer is out.
 
-        Raises `overloaded`, with the time after which a place should be free.
+        What is yielded puts the prepared request in line. Raises `overloaded`, with the time after which a place
+        should be free.
         """
         with self._lock:
             if self._taken >= self._slots:
@@ -78,28 +76,29 @@ class ModelWorker:
                 raise EndpointError("overloaded", detail, retry_after_s=max(1, math.ceil(self._mean_s * self._taken)))
             self._taken += 1
         try:
-            yield
+            with self.line.expect() as enter:
+
+                def submit(runner: TaskRunner[Any, Any, Any], inputs: Any) -> Future[Done]:
+                    job = Job(runner, inputs)
+                    enter(job)
+                    if not self._thread.is_alive():
+                        self._abandon()
+                    return job.future
+
+                yield submit
         finally:
             with self._lock:
                 self._taken -= 1
 
-    def submit(self, call: Callable[[], Any]) -> Future[Done]:
-        """Put a call in line for the model thread."""
-        job = Job(call)
-        self._jobs.put(job)
-        if not self._thread.is_alive():
-            self._abandon()
-        return job.future
-
     def stop(self, timeout_s: float) -> bool:
         """Finish what is in line, then end the thread; says whether it ended in time."""
-        self._jobs.put(None)
+        self.line.close()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
         if self._set_up():
-            while (job := self._jobs.get()) is not None and self._do(job):
+            while (batch := self.line.take()) and self._do(batch):
                 pass
         self._abandon()
 
@@ -120,36 +119,80 @@ class ModelWorker:
         self._health.move(State.SETUP_FAILED)
         return False
 
-    def _do(self, job: Job) -> bool:
-        """Run a job and hand its outcome over; says whether the model can take another one."""
-        if not job.future.set_running_or_notify_cancel():
-            return True
-        started = perf_counter()
+    def _do(self, batch: list[Job]) -> bool:
+        """Run a batch and hand its outcomes over; says whether the model can take another one."""
         self._health.move(State.BUSY)
-        try:
-            value = job.call()
-        except ModelDefunct as error:
-            job.future.set_exception(error)
+        started = perf_counter()
+        usable = self._run(batch, started)
+        spent_s = perf_counter() - started
+        self._metrics.busy_s.inc(spent_s)
+        self._mean_s += NEWEST * (spent_s / len(batch) - self._mean_s)
+        if usable:
+            self._health.move(State.READY)
+        return usable
+
+    def _run(self, batch: list[Job], started: float) -> bool:
+        """Do a batch, or its halves if it fails as a whole, so that a job fails only by what it is itself."""
+        failure = self._attempt(batch, started)
+        if failure is None:
+            return True
+        if isinstance(failure, ModelDefunct):
+            for job in batch:
+                job.future.set_exception(failure)
             return False
+        if len(batch) == 1:
+            batch[0].future.set_exception(failure)
+            return True
+        self._metrics.splits.inc()
+        half = len(batch) // 2
+        if self._run(batch[:half], started):
+            return self._run(batch[half:], started)
+        for job in batch[half:]:
+            job.future.set_exception(ModelDefunct("The model stopped before this request's turn."))
+        return False
+
+    def _attempt(self, batch: list[Job], started: float) -> EndpointError | None:
+        """Set the results of a batch, or say what went wrong.
+
+        The exception itself ends here: its traceback holds the memory of what failed, which the halves will need.
+        """
+        try:
+            values = call(batch)
         except EndpointError as error:
-            job.future.set_exception(error)
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
         except Exception as error:
-            log("model_failed", logging.ERROR, **describe(error))
-            job.future.set_exception(EndpointError("model_failed", "The model failed on this request."))
+            log("model_failed", logging.ERROR, batch=len(batch), **describe(error))
+            return EndpointError("model_failed", "The model failed on this request.")
         except BaseException as error:
             log("model_died", logging.CRITICAL, **describe(error))
-            job.future.set_exception(ModelDefunct("The model's thread ended."))
-            return False
-        else:
+            return ModelDefunct("The model's thread ended.")
+        self._count(batch)
+        for job, value in zip(batch, values, strict=True):
             job.future.set_result(Done(value, (started - job.submitted) * 1000))
-        self._mean_s += NEWEST * (perf_counter() - started - self._mean_s)
-        self._health.move(State.READY)
-        return True
+        return None
+
+    def _count(self, batch: list[Job]) -> None:
+        self._metrics.batches.observe(len(batch))
+        for cost in filter(None, (job.cost for job in batch)):
+            self._metrics.tokens.inc(cost.tokens)
+            self._metrics.tiles.inc(cost.tiles)
 
     def _abandon(self) -> None:
         """No job will be done any more: say so to /ping and to whoever waits."""
         self._health.move(State.DEFUNCT)
-        while not self._jobs.empty():
-            job = self._jobs.get()
-            if job is not None and job.future.set_running_or_notify_cancel():
-                job.future.set_exception(ModelDefunct("The model stopped before this request's turn."))
+        for job in self.line.drain():
+            job.future.set_exception(ModelDefunct("The model stopped before this request's turn."))
+
+
+def call(batch: list[Job]) -> Sequence[Any]:
+    """One result a job, all of the same runner. A single job goes the plain way, which every runner has."""
+    runner = batch[0].runner
+    if len(batch) == 1:
+        return [runner.run(batch[0].inputs)]
+    if not isinstance(runner, BatchRunner):
+        raise TypeError(f"{type(runner).__name__} takes one request at a time")
+    values = runner.run_batch([job.inputs for job in batch])
+    if len(values) != len(batch):
+        raise ValueError(f"{len(values)} results for {len(batch)} requests")
+    return values

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from traceback import clear_frames
 from typing import Any
 
 import torch
@@ -95,6 +96,8 @@ class InternVLInspector:
             seen = perf_counter()
             logits = self._logits([prepared.prompt for prepared in batch], features)
         except torch.OutOfMemoryError as error:
+            # The tensors of the failed forward hang on its frames, and the next attempt needs their memory.
+            clear_frames(error.__traceback__)
             torch.cuda.empty_cache()
             raise EndpointError("out_of_memory", "Send fewer photos, tiles or questions.", "photos") from error
         except torch.AcceleratorError as error:

@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from models.errors import LoadError, ModelDefunct
+from models.errors import EndpointError, LoadError, ModelDefunct
 from models.inspection import Answer, Inspection, InspectionResult, Usage
-from models.interface import LoadedModel, ModelIdentity, TaskRunner
+from models.interface import Cost, LoadedModel, ModelIdentity, TaskRunner
 
 SECRET = "marzipan-4711"
 
@@ -57,6 +57,33 @@ class Waits(PicksFirst):
         self.started.release()
         assert self.gate.wait(10)
         return super().run(prepared)
+
+
+class Batches(Waits):
+    """Takes several requests at once, photos as tiles and 100 tokens each; `sizes` are those of its batches.
+
+    Together they need more than it has for more than `room` requests, and a photo named `poison` fails alone or not.
+    """
+
+    def __init__(self, room: int = 100) -> None:
+        super().__init__()
+        self.room = room
+        self.sizes: list[int] = []
+
+    def cost(self, prepared: Inspection) -> Cost:
+        return Cost(tokens=100, tiles=len(prepared.photos))
+
+    def run(self, prepared: Inspection) -> InspectionResult:
+        self.sizes.append(1)
+        if any(photo.id == "poison" for photo in prepared.photos):
+            raise EndpointError("out_of_memory", "Send less.")
+        return super().run(prepared)
+
+    def run_batch(self, batch: Sequence[Inspection]) -> list[InspectionResult]:
+        self.sizes.append(len(batch))
+        if len(batch) > self.room or any(photo.id == "poison" for prepared in batch for photo in prepared.photos):
+            raise EndpointError("out_of_memory", "Send less.")
+        return [PicksFirst.run(self, prepared) for prepared in batch]
 
 
 class TakesItsTime(PicksFirst):
