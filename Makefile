@@ -61,10 +61,11 @@ openapi: setup ## Write the OpenAPI document from the code
 docs: setup ## Write docs/reference.md from the code
 	PYTHONPATH=functions $(BIN)/python docs/build.py
 
-bench: setup ## The three benchmarks, as tables
+bench: setup ## The benchmarks, as tables
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.precheck
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.cold_start
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.overhead
+	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=functions:endpoint_container $(BIN)/python -m benchmarks.engine
 
 clean: ## Remove what setup and runs left
 	rm -rf $(VENV) $(SAM_VENV) .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
