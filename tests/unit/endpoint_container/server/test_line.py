@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.interface import Cost
+from models.interface import Cost, TaskRunner
 from server.line import BatchLimits, Job, Line
 from tests.unit.endpoint_container import fakes
 
@@ -38,7 +38,7 @@ def line_of(jobs: list[Job], tokens: int = 1000, tiles: int = 1000, wait_s: floa
 def test_batches_are_in_order_and_within_the_limits(
     wanted: list[tuple[int, int, int]], tokens: int, tiles: int
 ) -> None:
-    runners = [Weighs(), Weighs(), fakes.PicksFirst()]
+    runners: list[TaskRunner[Any, Any, Any]] = [Weighs(), Weighs(), fakes.PicksFirst()]
     jobs = [Job(runners[runner], (its_tokens, its_tiles)) for runner, its_tokens, its_tiles in wanted]
     line = line_of(jobs, tokens, tiles)
     line.close()
