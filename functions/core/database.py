@@ -64,15 +64,15 @@ class Database:
 
     def one(self, statement: str, values: Values = None) -> Row | None:
         """The first row of a query, or None."""
-        return self._with_retries(lambda: self._autocommitted().one(statement, values))
+        return self._with_retries(lambda: self._read(lambda transaction: transaction.one(statement, values)))
 
     def all(self, statement: str, values: Values = None) -> list[Row]:
         """All rows of a query."""
-        return self._with_retries(lambda: self._autocommitted().all(statement, values))
+        return self._with_retries(lambda: self._read(lambda transaction: transaction.all(statement, values)))
 
     def execute(self, statement: str, values: Values = None) -> int:
         """One statement, committed at once; the number of rows it matched."""
-        return self._with_retries(lambda: self._autocommitted().execute(statement, values))
+        return self._with_retries(lambda: _CursorTransaction(self._connected().cursor()).execute(statement, values))
 
     def close(self) -> None:
         """Forget the connection; the next use opens another."""
@@ -110,8 +110,16 @@ class Database:
                 self._roll_back(connection)
                 raise
 
-    def _autocommitted(self) -> Transaction:
-        return _CursorTransaction(self._connected().cursor())
+    def _read(self, query: Callable[[Transaction], T]) -> T:
+        """A query may be asked twice, so it need not ask first whether the connection lives: half the round trips."""
+        if self._connection is not None:
+            try:
+                return query(_CursorTransaction(self._connection.cursor()))
+            except (pymysql.err.OperationalError, pymysql.err.InterfaceError) as error:
+                if _number(error) in RUN_AGAIN:
+                    raise
+                self.close()
+        return query(_CursorTransaction(self._connected().cursor()))
 
     def _roll_back(self, connection: "pymysql.Connection[DictCursor]") -> None:
         try:

@@ -9,9 +9,9 @@ from core.inspection_records import InspectionRecords
 from core.states import FINAL
 
 DEFAULT_WAIT_S, LONGEST_WAIT_S = 20, 25
-# A look costs one indexed read. In the first second, when most verdicts come, it is worth not missing one by much.
+# A look costs one indexed read. A quick verdict should not be missed by much; a slow one is not worth many looks.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.015, 0.25
-EAGER_S = 1.0
+EAGER_S = 0.25
 
 
 def preferred_wait_s(prefer: str | None) -> int:

@@ -15,7 +15,7 @@ def accelerator_errors() -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         torch.cuda.empty_cache()
-        raise EndpointError("model_failed", "The accelerator has too little memory for this request.") from error
+        raise EndpointError("out_of_memory", "Send fewer inputs.", "inputs") from error
     except torch.AcceleratorError as error:
         raise ModelDefunct("The accelerator failed and must be restarted.") from error
 

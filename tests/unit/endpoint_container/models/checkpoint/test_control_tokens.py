@@ -13,7 +13,7 @@ from models.errors import EndpointError
 @pytest.fixture
 def tokenizer(clip_checkpoint: Path) -> PreTrainedTokenizerBase:
     """It folds case before it looks for `<mark>`."""
-    loaded = CLIPTokenizer.from_pretrained(clip_checkpoint)
+    loaded: PreTrainedTokenizerBase = CLIPTokenizer.from_pretrained(clip_checkpoint)
     loaded.add_tokens([AddedToken("<mark>", normalized=True, special=True)], special_tokens=True)
     return loaded
 
