@@ -24,7 +24,7 @@ $(INSTALLED): $(REQUIREMENTS)
 	$(BIN)/python -m pip install -q -r functions/requirements.txt -r endpoint_container/requirements.txt -e '.[dev]'
 	@touch $@
 
-demo: setup ## Inspect real photos from gateway to verdict, on this machine
+demo: setup ## Inspect photos from gateway to verdict, on this machine
 	@$(BIN)/scrutineer demo
 
 up: setup ## Start the local stack and leave it running
