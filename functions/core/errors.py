@@ -52,6 +52,12 @@ class PhotoTooLarge(InvalidRequest):
     code, status, title = "photo_too_large", 413, "A photo is too large"
 
 
+class PhotosUnusable(ScrutineerError):
+    """Photos that must be taken again: told as the failure of an inspection, never as an answer of its own."""
+
+    code, status, title = "photos_unusable", 422, "Photos must be taken again; the detail says which and how"
+
+
 class NotFound(ScrutineerError):
     """Unknown, or another client's: the answer does not tell which."""
 

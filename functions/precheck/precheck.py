@@ -7,6 +7,7 @@ from typing import Any
 from core import checklists
 from core.checklists import PhotoRules
 from core.contract import PhotoQuality
+from core.errors import PhotosUnusable
 from core.observability import metrics
 from core.states import State
 from core.storage import ObjectStore, photo_key, prepared_key
@@ -35,7 +36,7 @@ class Precheck:
         described, photos, rejected = _judge_all(claimed.photos, arriving, rules)
         if rejected:
             metrics.add_metric("PhotosRejected", "Count", len(rejected))
-            return Ended(State.REJECTED, "photos_unusable", " ".join(rejected), described)
+            return Ended(State.REJECTED, PhotosUnusable.code, " ".join(rejected), described)
         self._prepare_all(claimed.inspection_id, described, photos, rules)
         return Advanced(State.PRECHECKED, described)
 

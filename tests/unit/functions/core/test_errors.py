@@ -22,6 +22,7 @@ PROBLEMS = {
     ("photo_count", 400, "Too few or too many photos"),
     ("photo_gone", 410, "A photo is no longer there"),
     ("photo_too_large", 413, "A photo is too large"),
+    ("photos_unusable", 422, "Photos must be taken again; the detail says which and how"),
     ("unavailable", 503, "Not available at the moment"),
     ("unknown_checklist", 400, "There is no such checklist"),
     ("unknown_route", 404, "There is no such route"),
