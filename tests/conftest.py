@@ -12,6 +12,10 @@ from scrutineer.local.settings import default_cache
 from scrutineer.migrations import apply_migrations
 
 ROOT = Path(__file__).parents[1]
+EMPTYING = {
+    "plans": "DELETE FROM plans WHERE plan <> 'standard'",  # that one comes with the tables; leave it as it is
+    "audit_log": "TRUNCATE audit_log",  # its trigger refuses to delete rows
+}
 
 
 @pytest.fixture(scope="session")
@@ -39,5 +43,5 @@ def empty_database(mariadb: Server, tables: list[str]) -> Connection:
     """The migrated tables without rows; emptying them takes 2 ms, making them anew 300."""
     with mariadb.connection.open(autocommit=True) as connection, connection.cursor() as cursor:
         for table in tables:
-            cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(EMPTYING.get(table, f"DELETE FROM {table}"))
     return mariadb.connection

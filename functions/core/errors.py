@@ -68,8 +68,38 @@ class UnknownRoute(NotFound):
     code, title = "unknown_route", "There is no such route"
 
 
-class IdempotencyConflict(ScrutineerError):
-    code, status, title = "idempotency_conflict", 409, "The idempotency key was used with another request"
+class Forbidden(ScrutineerError):
+    """Known, but this is not for the caller's role or plan."""
+
+    code, status, title = "forbidden", 403, "Not allowed"
+
+
+class NotOnPlan(Forbidden):
+    """The client's usage plan does not have this task."""
+
+    code, title = "not_on_plan", "The usage plan does not include this"
+
+
+class Conflict(ScrutineerError):
+    """What was asked does not fit the state that the thing is in; nothing was changed."""
+
+    code, status, title = "conflict", 409, "It can't be done as things stand"
+
+
+class IdempotencyConflict(Conflict):
+    code, title = "idempotency_conflict", "The idempotency key was used with another request"
+
+
+class QuotaExceeded(ScrutineerError):
+    """The day's or month's inspections of the usage plan are used up; nothing was accepted."""
+
+    code, status, title = "quota_exceeded", 429, "The usage plan's quota is used up"
+
+
+class TooManyRunning(ScrutineerError):
+    """As many inspections as the usage plan allows at once are under way; nothing was accepted."""
+
+    code, status, title = "too_many_running", 429, "Too many inspections are under way"
 
 
 class Unavailable(ScrutineerError):

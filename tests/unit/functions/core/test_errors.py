@@ -10,8 +10,10 @@ from core.errors import NotFound, ScrutineerError, Unavailable, all_problems, pr
 FUNCTIONS = Path(__file__).parents[4] / "functions"
 
 PROBLEMS = {
+    ("conflict", 409, "It can't be done as things stand"),
     ("endpoint_refused", 502, "The model endpoint refused the request"),
     ("endpoint_unavailable", 503, "The model endpoint is not available"),
+    ("forbidden", 403, "Not allowed"),
     ("idempotency_conflict", 409, "The idempotency key was used with another request"),
     ("internal_error", 500, "Something went wrong on our side"),
     ("invalid_model_answer", 503, "The model's answer can't be used"),
@@ -19,10 +21,13 @@ PROBLEMS = {
     ("invalid_request", 400, "The request is not valid"),
     ("not_found", 404, "Not found"),
     ("not_json", 400, "The body is not JSON"),
+    ("not_on_plan", 403, "The usage plan does not include this"),
     ("photo_count", 400, "Too few or too many photos"),
     ("photo_gone", 410, "A photo is no longer there"),
     ("photo_too_large", 413, "A photo is too large"),
     ("photos_unusable", 422, "Photos must be taken again; the detail says which and how"),
+    ("quota_exceeded", 429, "The usage plan's quota is used up"),
+    ("too_many_running", 429, "Too many inspections are under way"),
     ("unavailable", 503, "Not available at the moment"),
     ("unknown_checklist", 400, "There is no such checklist"),
     ("unknown_route", 404, "There is no such route"),
