@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from scrutineer.cli import demo, inspect, keys, migrate, up
+from scrutineer.cli import bootstrap, demo, inspect, migrate, up
 from scrutineer.cli.console import err
 from scrutineer.errors import UserError
 from scrutineer.local.errors import LocalStackError
@@ -20,7 +20,7 @@ app.command("up")(up.up)
 app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)
 app.command("migrate")(migrate.migrate)
-app.add_typer(keys.app, name="keys")
+app.command("bootstrap")(bootstrap.bootstrap)
 
 
 def run() -> None:

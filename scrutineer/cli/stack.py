@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from scrutineer.access import create_client_with_key
+from scrutineer.access import bootstrap
 from scrutineer.cli.console import progress
 from scrutineer.errors import UserError
 from scrutineer.local.settings import ROOT, StackSettings
@@ -12,7 +13,9 @@ from scrutineer.local.stack import LocalStack
 from scrutineer.running_stack import RunningStack
 
 DEMO_MODEL = ROOT / "endpoint_container" / "demo_model" / "artifact"
+FIRST_CLIENT = "First client"
 FIRST_KEY = "FirstClientKey"
+RECONCILE = "ReconcileFunction"
 
 
 @contextmanager
@@ -26,10 +29,26 @@ def started(*, port: int, model: Path, data: Path | None) -> Iterator[tuple[Loca
 
 
 def first_key(stack: LocalStack) -> str:
-    """A key for a first client. Its id is the one that the template puts into the usage plan."""
-    connection = stack.database.open()
-    with connection, connection.cursor() as cursor:
-        key_id = stack.usage_keys[FIRST_KEY]
-        # A kept data folder may hold the client of an earlier run, whose key nobody knows any more.
+    """An admin's key for a first client, known to the usage plan. In a kept data folder it takes the last run's place.
+
+    Raises UserError where the stack's records of API Gateway can't follow.
+    """
+    with stack.database.open() as connection:
+        if RECONCILE in stack.functions:
+            key = bootstrap(connection, client_name=FIRST_CLIENT, force=True, replace=True).key
+        else:
+            key = _key_of_template(stack, connection)
+    if RECONCILE in stack.functions:
+        result = stack.invoke(RECONCILE, {})
+        if result.function_error:
+            raise UserError(f"The usage plan does not know the first key: {RECONCILE} failed; see {stack.logs}.")
+    return key
+
+
+def _key_of_template(stack: LocalStack, connection: Any) -> str:
+    """Its id is the one that the template puts into the usage plan."""
+    key_id = stack.usage_keys[FIRST_KEY]
+    with connection.cursor() as cursor:
+        # A kept data folder may hold the key of an earlier run, which nobody knows any more.
         cursor.execute("DELETE FROM api_keys WHERE key_id = %s", (key_id,))
-        return create_client_with_key(connection, client_name="First client", key_id=key_id).key
+    return bootstrap(connection, client_name=FIRST_CLIENT, force=True, key_id=key_id).key

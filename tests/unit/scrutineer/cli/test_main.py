@@ -18,7 +18,7 @@ def scrutineer(*arguments: str, **environment: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("command", ["", "up", "inspect", "demo", "migrate", "keys", "keys create"])
+@pytest.mark.parametrize("command", ["", "up", "inspect", "demo", "migrate", "bootstrap"])
 def test_every_command_has_help(command: str) -> None:
     done = scrutineer(*command.split(), "--help")
     assert done.returncode == 0
@@ -35,7 +35,8 @@ def test_every_command_has_help(command: str) -> None:
         (["inspect", "none.jpg", "--item", "x"], 2, "none.jpg"),
         (["up", "--model", "/"], 1, "config.json"),
         (["migrate", "--database", "mysql://a:secret@127.0.0.1:9/n"], 1, "can't be reached"),
-        (["keys", "create", "--client", "c", "--database", "nonsense"], 1, "mysql://"),
+        (["bootstrap", "--client", "c", "--database", "nonsense"], 1, "mysql://"),
+        (["bootstrap", "--client", "c", "--database", "mysql://a:secret@127.0.0.1:9/n"], 1, "can't be reached"),
     ],
 )
 def test_a_mistake_of_the_users_is_one_line_and_no_traceback(arguments: list[str], code: int, words: str) -> None:

@@ -1,32 +1,27 @@
-"""`scrutineer keys`: who may ask."""
+"""`scrutineer bootstrap`: the first admin of an installation, by somebody who may write to its database."""
 
 import json
 from typing import Annotated
 
 import typer
 
-from scrutineer.access import create_client_with_key
+from scrutineer.access import bootstrap as make_admin
 from scrutineer.cli.console import err, out
 from scrutineer.database_address import connect
 
-app = typer.Typer(help="API keys.", no_args_is_help=True)
 
-
-@app.callback()
-def _keys() -> None:
-    """Keeps `create` a subcommand while it is the only one."""
-
-
-@app.command("create")
-def create(
-    client: Annotated[str, typer.Option(help="Name of the new client.")],
+def bootstrap(
+    client: Annotated[str, typer.Option(help="Name of the client that the key is for; made if there is none.")],
     database: Annotated[str, typer.Option(envvar="SCRUTINEER_DATABASE", help="mysql://user:password@host:port/name")],
-    key_id: Annotated[str | None, typer.Option(help="The template's FirstClientKeyId, for the first key.")] = None,
+    plan: Annotated[str, typer.Option(help="The new client's usage plan.")] = "standard",
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if there is an admin already, such as one whose key is lost.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Create a client with its first key. The key is shown once: only its hash is stored."""
+    """Make a client with an admin's key, which is shown once. From then on `clients`, `keys` and so on do the rest."""
     with connect(database) as connection:
-        new = create_client_with_key(connection, client_name=client, key_id=key_id)
+        new = make_admin(connection, client_name=client, plan=plan, force=force)
     if as_json:
         out.print_json(json.dumps({"client_id": new.client_id, "key_id": new.key_id, "key": new.key}))
         return
