@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.database import Database, Row
+from core.database import Database, Row, Transaction
 from core.states import State
+from core.usage import INSPECT, take
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,20 @@ class InspectionRecords:
         self._database = database
 
     def add(self, request: NewRequest) -> None:
-        """Store a new request as accepted. Raises DuplicateKey where the client's idempotency key is taken."""
-        self._database.execute(
+        """Store a new request as accepted and count it, both or neither.
+
+        Raises DuplicateKey where the client's idempotency key is taken; QuotaExceeded, TooManyRunning, NotOnPlan or
+        Forbidden where the client's limits stand against it.
+        """
+
+        def work(transaction: Transaction) -> None:
+            self._insert(transaction, request)
+            take(transaction, request.client_id, INSPECT)
+
+        self._database.transaction(work)
+
+    def _insert(self, transaction: Transaction, request: NewRequest) -> None:
+        transaction.execute(
             "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, idempotency_key, request_hash,"
             " state, checklist, checklist_version, item, reference, photos, accepted_at, updated_at)"
             " VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.database import Database, DuplicateKey, Transaction
-from core.states import State, can_step
+from core.states import FINAL, State, can_step
+from core.usage import settle_inspection
 
 MOMENT_COLUMN = {State.PRECHECKED: "prechecked_at", State.INFERRED: "inferred_at"}
 
@@ -182,6 +183,8 @@ class WorkRecords:
         )
         if not changed:
             raise LostLease(f"{claimed.inspection_id} is no longer this worker's")
+        if end in FINAL:
+            settle_inspection(transaction, claimed.inspection_id, claimed.client_id, end)
 
 
 def insert_failure(

@@ -22,6 +22,7 @@ from core.inspection_records import InspectionRecords, NewRequest
 from core.observability import logger
 from core.states import State
 from core.storage import ObjectStore, photo_key
+from core.usage import INSPECT, Allowance
 from inspections.inline_photo import DecodedPhoto, decode
 
 UPLOADS_AT_ONCE = 6
@@ -44,14 +45,19 @@ class Accept:
         self._handover = handover
         self._uploads = ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload")
 
-    def __call__(self, request: InspectionInput, client_id: str, idempotency_key: str | None) -> Acceptance:
-        """Raises InvalidRequest and its kin, IdempotencyConflict, Unavailable; in every case nothing was accepted."""
+    def __call__(
+        self, request: InspectionInput, client_id: str, allowance: Allowance, idempotency_key: str | None
+    ) -> Acceptance:
+        """Raises InvalidRequest and its kin, IdempotencyConflict, Unavailable, and what the client's limits refuse
+        (QuotaExceeded, TooManyRunning, NotOnPlan, Forbidden); in every case nothing was accepted.
+        """
         checklist = checklists.latest(request.checklist)
         _check_count(checklist, len(request.photos))
         photos = [decode(photo, index) for index, photo in enumerate(request.photos)]
         fingerprint = _fingerprint(request, photos)
         if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
             return earlier
+        _check_allowance(allowance, len(photos))
         inspection_id = new_identifier("insp")
         stored = NewRequest(
             inspection_id=inspection_id,
@@ -108,6 +114,13 @@ def _check_count(checklist: Checklist, count: int) -> None:
             f"Checklist {checklist.name} takes {rules.min_count} to {rules.max_count} photos; there are {count}.",
             field="photos",
         )
+
+
+def _check_allowance(allowance: Allowance, photos: int) -> None:
+    """Before anything is stored; an earlier request's answer needs no allowance. The transaction has the last word."""
+    if photos > allowance.max_photos:
+        raise PhotoCount(f"The plan {allowance.plan} takes at most {allowance.max_photos} photos.", field="photos")
+    allowance.check(INSPECT)
 
 
 def _fingerprint(request: InspectionInput, photos: Sequence[DecodedPhoto]) -> bytes:

@@ -10,9 +10,10 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from core import aws
+from core import aws, front_door
 from core.composition import open_database, open_handover
 from core.contract import Inspection, InspectionInput, InspectionPage, Problem
+from core.database import Database
 from core.errors import NotFound, Unavailable
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
@@ -20,6 +21,7 @@ from core.observability import logger, metrics, traced
 from core.problem_responses import answer_with_problems
 from core.states import State
 from core.storage import S3ObjectStore
+from core.usage import UsageRecords
 from inspections.accept import Accept
 from inspections.cursor import decode_cursor, encode_cursor
 from inspections.presentation import present, present_accepted
@@ -36,11 +38,12 @@ PROBLEMS: dict[int, Any] = {
     for status, what in {
         400: "The request is not valid; `code` and `field` say why.",
         401: "No key, or one that is not valid.",
+        403: "The role or the usage plan does not allow it.",
         404: "Unknown, or another client's.",
         409: "The idempotency key was used with another request.",
         413: "The body or a photo is too large.",
         415: "The body is not application/json.",
-        429: "Too many requests; `Retry-After` says when to come back.",
+        429: "The rate, the quota or the number at once is reached; `Retry-After` says when to come back.",
         503: "Not available at the moment; nothing was stored.",
     }.items()
 }
@@ -48,7 +51,9 @@ PROBLEMS: dict[int, Any] = {
 
 @dataclass(frozen=True)
 class Services:
+    database: Database
     records: InspectionRecords
+    usage: UsageRecords
     accept: Accept
 
 
@@ -58,13 +63,14 @@ def services() -> Services:
     database = open_database(settings.database)
     records = InspectionRecords(database)
     handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_url})
-    return Services(records, Accept(records, S3ObjectStore(aws.s3(), settings.bucket), handover))
+    accept = Accept(records, S3ObjectStore(aws.s3(), settings.bucket), handover)
+    return Services(database, records, UsageRecords(database), accept)
 
 
 @app.post(
     "/v1/inspections",
     summary="Have photos inspected",
-    description="Waits for the verdict as `Prefer` says: `wait=N` seconds (20 by default, at most 25) or "
+    description="Waits for the verdict as `Prefer` says: `wait=N` seconds (the plan's default and limit: 20 and 25) or "
     "`respond-async`. The same `Idempotency-Key` with the same request leads to the same inspection.",
     responses={
         200: {"description": "Final", "content": {"application/json": {"model": Inspection}}},
@@ -80,8 +86,9 @@ def create_inspection(
     ] = None,
     prefer: Annotated[str | None, Header(alias="Prefer", max_length=200)] = None,
 ) -> Response[str]:
-    wait_s = preferred_wait_s(prefer)
-    acceptance = services().accept(body, _client_id(), idempotency_key)
+    allowance = services().usage.allowance(_client_id())
+    wait_s = preferred_wait_s(prefer, default_s=allowance.default_wait_s, longest_s=allowance.max_wait_s)
+    acceptance = services().accept(body, _client_id(), allowance, idempotency_key)
     metrics.add_metric("InspectionsAccepted", "Count", 0 if acceptance.stored is None else 1)
     logger.append_keys(inspection_id=acceptance.inspection_id)
     left_s = app.lambda_context.get_remaining_time_in_millis() / 1000 - ANSWERING_TAKES_S
@@ -133,7 +140,7 @@ def list_inspections(
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    return front_door.answer(app, event, context, services().database)
 
 
 def _own_inspection(inspection_id: str) -> Inspection:
@@ -144,9 +151,8 @@ def _own_inspection(inspection_id: str) -> Inspection:
 
 
 def _client_id() -> str:
-    """From the authorizer's word alone, never from anything that the client sent."""
-    client_id: str = app.current_event.request_context.authorizer["client_id"]
-    return client_id
+    """From the front door's word alone, never from anything that the client sent."""
+    return front_door.principal_of(app).client_id
 
 
 def _applied(wait_s: int) -> str:

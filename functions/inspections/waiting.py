@@ -8,18 +8,19 @@ from core.errors import InvalidRequest
 from core.inspection_records import InspectionRecords
 from core.states import FINAL
 
-DEFAULT_WAIT_S, LONGEST_WAIT_S = 20, 25
+LONGEST_WAIT_S = 25  # API Gateway cuts an answer off after 29 s
 # A look costs one indexed read. A quick verdict should not be missed by much; a slow one is not worth many looks.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.015, 0.25
 EAGER_S = 0.25
 
 
-def preferred_wait_s(prefer: str | None) -> int:
-    """Seconds from a `Prefer` header: `wait=N` (at most 25), `respond-async` (0), 20 where it says neither.
+def preferred_wait_s(prefer: str | None, *, default_s: int, longest_s: int) -> int:
+    """Seconds from a `Prefer` header: `wait=N` (at most `longest_s`), `respond-async` (0), else `default_s`.
 
     RFC 7240 lets a server ignore preferences that it doesn't know. Raises InvalidRequest for `wait` without a number.
     """
-    wait_s = DEFAULT_WAIT_S
+    longest_s = min(longest_s, LONGEST_WAIT_S)
+    wait_s = min(default_s, longest_s)
     for preference in (prefer or "").split(","):
         name, _, value = (part.strip() for part in preference.partition("="))
         if name.lower() == "respond-async":
@@ -27,7 +28,7 @@ def preferred_wait_s(prefer: str | None) -> int:
         if name.lower() == "wait":
             if not re.fullmatch(r'"?\d{1,6}"?', value):
                 raise InvalidRequest("Prefer: wait needs a whole number of seconds.", field="Prefer")
-            wait_s = min(int(value.strip('"')), LONGEST_WAIT_S)
+            wait_s = min(int(value.strip('"')), longest_s)
     return wait_s
 
 

@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from core import front_door
+from core.database import Database
+from core.principal import Principal, scopes_of, to_context
+from core.roles import Role
 
 
 class FakeContext(LambdaContext):
@@ -22,6 +28,11 @@ class FakeContext(LambdaContext):
         return self._remaining_ms
 
 
+def someone(client_id: str = "client-a", role: Role = Role.ADMIN, actor: str = "key_x") -> Principal:
+    """A principal with all that its role may do."""
+    return Principal(client_id, actor, role, scopes_of(role), "standard")
+
+
 def rest_event(
     method: str,
     path: str,
@@ -30,6 +41,7 @@ def rest_event(
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
     client_id: str = "client-a",
+    principal: Principal | None = None,
 ) -> dict[str, Any]:
     """A REST API proxy event; `body` is sent as it is if it is text, as JSON otherwise."""
     sent = {"Content-Type": "application/json", **(headers or {})}
@@ -52,7 +64,7 @@ def rest_event(
             "path": f"/dev{path}",
             "resourcePath": path,
             "requestId": "11111111-1111-1111-1111-111111111111",
-            "authorizer": {"client_id": client_id, "key_id": "key_x", "role": "inspector", "plan": "standard"},
+            "authorizer": to_context(principal or someone(client_id)),
             "identity": {"sourceIp": "127.0.0.1"},
         },
         "body": body if body is None or isinstance(body, str) else json.dumps(body),
@@ -97,6 +109,13 @@ def sqs_event(bodies: Sequence[str], received: int = 1) -> dict[str, Any]:
             for index, body in enumerate(bodies)
         ]
     }
+
+
+def ask(
+    app: APIGatewayRestResolver, event: dict[str, Any], database: Database, *, remaining_ms: int = 28_000
+) -> "Answer":
+    """The function's answer to an event, by way of the front door."""
+    return read_answer(front_door.answer(app, event, FakeContext(), database))
 
 
 @dataclass(frozen=True)

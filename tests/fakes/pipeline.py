@@ -24,6 +24,7 @@ from tests.fakes.endpoint import FakeEndpoint, answer_to
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue
+from tests.fakes.usage import GENEROUS
 
 QUEUED = (State.ACCEPTED, State.PRECHECKED, State.INFERRED)
 MAX_ATTEMPTS = 5
@@ -110,7 +111,7 @@ class Program:
 
     def post(self) -> None:
         """The client's request, always the same and with the same idempotency key."""
-        self._world.told.append(self._accept(BODY, "client-a", "the-key").inspection_id)
+        self._world.told.append(self._accept(BODY, "client-a", GENEROUS, "the-key").inspection_id)
         if isinstance(self._records, AnswersFirst):
             self._records.store_late()
 

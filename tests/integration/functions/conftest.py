@@ -9,12 +9,20 @@ from core.database import Database
 from core.settings import DatabaseSettings
 from scrutineer.database_address import Connection
 
+CLIENTS = ("client-a", "client-b", "client-c")
+
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Test")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 
 
 @pytest.fixture
 def settings(empty_database: Connection) -> DatabaseSettings:
+    with empty_database.open(autocommit=True) as connection, connection.cursor() as cursor:
+        for client_id in CLIENTS:
+            cursor.execute(
+                "INSERT INTO clients (client_id, name, plan, created_at) VALUES (%s, %s, 'standard', UTC_TIMESTAMP(6))",
+                (client_id, client_id),
+            )
     return DatabaseSettings(
         host=empty_database.host,
         port=empty_database.port,

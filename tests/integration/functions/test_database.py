@@ -11,14 +11,16 @@ from core.errors import Unavailable
 from core.handover import Handover
 from core.inspection_records import InspectionRecords
 from core.states import State
+from core.usage import UsageRecords
 from inspections import app
 from inspections.accept import Accept
 from scrutineer.local.database import Database as Server
-from tests.fakes.api_gateway import FakeContext, read_answer, rest_event
+from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue
 from tests.fakes.requests import accepted, new_request
+from tests.fakes.usage import GENEROUS
 
 COUNT_UP = "UPDATE rvpxbverification_request_data SET attempts = attempts + 1 WHERE inspection_id = %s"
 
@@ -141,7 +143,7 @@ def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.Mo
     """No 202 without durability: 503 with Retry-After, no row, no message - and all is well once it is back."""
     records, store, queue = InspectionRecords(database), InMemoryStore(), InMemoryQueue()
     accept = Accept(records, store, Handover(database, {State.ACCEPTED: queue}))
-    services = app.Services(records, accept)
+    services = app.Services(database, records, UsageRecords(database), accept)
     monkeypatch.setattr(app, "services", lambda: services)
     post = rest_event("POST", "/v1/inspections", body=request_body(), headers={"Prefer": "respond-async"})
     request = new_request()
@@ -149,13 +151,13 @@ def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.Mo
     mariadb.kill()
     try:
         for event in (post, rest_event("GET", "/v1/inspections")):
-            answer = read_answer(app.app.resolve(event, FakeContext()))
+            answer = ask(app.app, event, database)
             assert (answer.status, answer.json["code"]) == (503, "unavailable")
             assert int(answer.headers["Retry-After"]) > 0
         for use in (
             lambda: records.add(request),
             lambda: records.state(request.inspection_id),
-            lambda: accept(InspectionInput.model_validate(request_body()), "client-a", "k"),
+            lambda: accept(InspectionInput.model_validate(request_body()), "client-a", GENEROUS, "k"),
         ):
             with pytest.raises(Unavailable):
                 use()
@@ -163,4 +165,4 @@ def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.Mo
     finally:
         mariadb.start()
     assert database.all("SELECT inspection_id FROM rvpxbverification_request_data") == []
-    assert read_answer(app.app.resolve(post, FakeContext())).status == 202
+    assert ask(app.app, post, database).status == 202

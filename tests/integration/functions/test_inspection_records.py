@@ -11,14 +11,16 @@ from core.handover import Handover
 from core.identifiers import new_identifier
 from core.inspection_records import InspectionRecords
 from core.states import State
+from core.usage import UsageRecords
 from inspections import app
 from inspections.accept import Accept
 from inspections.presentation import present
-from tests.fakes.api_gateway import FakeContext, read_answer, rest_event
+from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue
 from tests.fakes.requests import accepted, new_request
+from tests.fakes.usage import GENEROUS
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_twenty_at_once_with_one_key_are_one_inspection(connect: Callable[[], Da
     def post(database: Database) -> None:
         accept = Accept(InspectionRecords(database), store, Handover(database, {State.ACCEPTED: queue}))
         start.wait()
-        ids.append(accept(body, "client-a", "k").inspection_id)
+        ids.append(accept(body, "client-a", GENEROUS, "k").inspection_id)
 
     threads = [threading.Thread(target=post, args=(connect(),)) for _ in range(20)]
     for thread in threads:
@@ -121,14 +123,19 @@ def test_twenty_at_once_with_one_key_are_one_inspection(connect: Callable[[], Da
 
 def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     records, queue = InspectionRecords(database), InMemoryQueue()
-    services = app.Services(records, Accept(records, InMemoryStore(), Handover(database, {State.ACCEPTED: queue})))
+    services = app.Services(
+        database,
+        records,
+        UsageRecords(database),
+        Accept(records, InMemoryStore(), Handover(database, {State.ACCEPTED: queue})),
+    )
     monkeypatch.setattr(app, "services", lambda: services)
     theirs = accepted(database, client_id="client-b")
     answers = {
-        str(app.app.resolve(rest_event("GET", f"/v1/inspections/{each}"), FakeContext()))
+        str(ask(app.app, rest_event("GET", f"/v1/inspections/{each}"), database))
         for each in (theirs, new_identifier("insp"), "nonsense")
     }
     assert len(answers) == 1
-    assert read_answer(app.app.resolve(rest_event("GET", f"/v1/inspections/{theirs}"), FakeContext())).status == 404
-    mine = app.app.resolve(rest_event("GET", f"/v1/inspections/{theirs}", client_id="client-b"), FakeContext())
-    assert read_answer(mine).json["id"] == theirs
+    assert ask(app.app, rest_event("GET", f"/v1/inspections/{theirs}"), database).status == 404
+    mine = ask(app.app, rest_event("GET", f"/v1/inspections/{theirs}", client_id="client-b"), database)
+    assert mine.json["id"] == theirs

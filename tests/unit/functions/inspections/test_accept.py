@@ -18,6 +18,7 @@ from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import photo
 from tests.fakes.queues import InMemoryQueue
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.usage import GENEROUS
 
 
 class Front:
@@ -48,7 +49,7 @@ class Front:
 
     def post(self, key: str | None = None, client_id: str = "client-a", **changes: Any) -> Acceptance:
         body = InspectionInput.model_validate(request_body(**changes))
-        return self.accept(body, client_id, key)
+        return self.accept(body, client_id, GENEROUS, key)
 
 
 def test_photos_then_row_then_message() -> None:
@@ -90,7 +91,7 @@ def test_photo_that_cannot_be_stored_means_no_row() -> None:
     records, queue = InMemoryRecords(), InMemoryQueue()
     accept = Accept(records, Full(), Handover(FakeDatabase(), {State.ACCEPTED: queue}))
     with pytest.raises(Unavailable):
-        accept(InspectionInput.model_validate(request_body()), "client-a", None)
+        accept(InspectionInput.model_validate(request_body()), "client-a", GENEROUS, None)
     assert (records.added, queue.sent) == ([], [])
 
 
@@ -172,7 +173,7 @@ def overtaken(hash_of_the_other: bytes | None, key: str | None = "k") -> Accepta
     accept = Accept(
         Overtaken(hash_of_the_other), InMemoryStore(), Handover(FakeDatabase(), {State.ACCEPTED: InMemoryQueue()})
     )
-    return accept(InspectionInput.model_validate(request_body()), "client-a", key)
+    return accept(InspectionInput.model_validate(request_body()), "client-a", GENEROUS, key)
 
 
 def test_overtaken_by_the_same_request() -> None:

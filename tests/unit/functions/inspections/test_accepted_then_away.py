@@ -9,12 +9,13 @@ from core.handover import Handover
 from core.states import State
 from inspections import app
 from inspections.accept import Accept
-from tests.fakes.api_gateway import FakeContext, read_answer, rest_event
+from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.usage import FixedUsage
 
 
 class GoneAfterCommit(InMemoryRecords):
@@ -31,9 +32,9 @@ class GoneAfterCommit(InMemoryRecords):
 def test_the_answer_is_202_from_what_was_stored(monkeypatch: pytest.MonkeyPatch, prefer: str) -> None:
     records, store = GoneAfterCommit(), InMemoryStore()
     accept = Accept(records, store, Handover(FakeDatabase(), {State.ACCEPTED: InMemoryQueue()}))
-    monkeypatch.setattr(app, "services", lambda: app.Services(records, accept))
+    monkeypatch.setattr(app, "services", lambda: app.Services(FakeDatabase(), records, FixedUsage(), accept))
     event = rest_event("POST", "/v1/inspections", headers={"Prefer": prefer}, body=request_body(reference="AWB-7"))
-    answer = read_answer(app.app.resolve(event, FakeContext()))
+    answer = ask(app.app, event, FakeDatabase())
     assert answer.status == 202
     (stored,) = records.added
     assert answer.json["id"] == stored.inspection_id

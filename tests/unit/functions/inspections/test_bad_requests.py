@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 
+from core import front_door
 from core.contract import Inspection, Problem
 from core.handover import Handover
 from core.identifiers import new_identifier
 from core.states import State
 from inspections import app
 from inspections.accept import Accept
-from tests.fakes.api_gateway import Answer, FakeContext, read_answer, rest_event
+from tests.fakes.api_gateway import Answer, FakeContext, ask, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import bomb, photo
 from tests.fakes.queues import InMemoryQueue
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.usage import FixedUsage
 
 PATH = "/v1/inspections"
 
@@ -35,7 +37,7 @@ class Gateway:
     def call(self, method: str, path: str = PATH, *, context: FakeContext | None = None, **parts: Any) -> Answer:
         headers = {"Prefer": "respond-async"} | parts.pop("headers", {})
         event = rest_event(method, path, headers=headers, **parts)
-        return read_answer(app.app.resolve(event, context or FakeContext()))
+        return read_answer(front_door.answer(app.app, event, context or FakeContext(), FakeDatabase()))
 
     def post(self, body: Any = None, **parts: Any) -> Answer:
         return self.call("POST", body=request_body() if body is None else body, **parts)
@@ -49,7 +51,7 @@ class Gateway:
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     records, store, queue = InMemoryRecords(), InMemoryStore(), InMemoryQueue()
     accept = Accept(records, store, Handover(FakeDatabase(), {State.ACCEPTED: queue}))
-    services = app.Services(records, accept)
+    services = app.Services(FakeDatabase(), records, FixedUsage(), accept)
     monkeypatch.setattr(app, "services", lambda: services)
     return Gateway(records, store, queue)
 
@@ -153,7 +155,7 @@ def test_bad_header(gateway: Gateway, headers: dict[str, str], status: int, code
 @pytest.mark.parametrize("body", [encoded(b"\xff\xfe{}"), encoded(b"\x00"), encoded(b"{")])
 def test_body_in_base64_that_is_no_json(gateway: Gateway, body: str) -> None:
     event = rest_event("POST", PATH, body=body) | {"isBase64Encoded": True}
-    check_problem(read_answer(app.app.resolve(event, FakeContext())), 400, "not_json", None)
+    check_problem(ask(app.app, event, FakeDatabase()), 400, "not_json", None)
 
 
 def test_endless_unknown_fields_are_not_echoed(gateway: Gateway) -> None:

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from core.errors import InvalidRequest
 from core.identifiers import new_identifier
 from core.states import FINAL, State
-from inspections.waiting import DEFAULT_WAIT_S, LONGEST_PAUSE_S, LONGEST_WAIT_S, preferred_wait_s, wait_until_final
+from inspections.waiting import LONGEST_PAUSE_S, LONGEST_WAIT_S, preferred_wait_s, wait_until_final
 from tests.fakes.clock import FakeClock
 from tests.fakes.records import InMemoryRecords
+
+DEFAULT_WAIT_S = 20
 
 
 @pytest.mark.parametrize(
@@ -35,20 +37,29 @@ from tests.fakes.records import InMemoryRecords
     ],
 )
 def test_prefer(prefer: str | None, wait_s: int) -> None:
-    assert preferred_wait_s(prefer) == wait_s
+    assert preferred_wait_s(prefer, default_s=DEFAULT_WAIT_S, longest_s=60) == wait_s
 
 
 @pytest.mark.parametrize("prefer", ["wait", "wait=", "wait=x", "wait=-1", "wait=1.5", "wait=1e3", "wait=9999999"])
 def test_wait_needs_a_number(prefer: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        preferred_wait_s(prefer)
+        preferred_wait_s(prefer, default_s=DEFAULT_WAIT_S, longest_s=25)
     assert raised.value.field == "Prefer"
+
+
+@pytest.mark.parametrize(("prefer", "wait_s"), [(None, 3), ("wait=4", 4), ("wait=9", 5), ("respond-async", 0)])
+def test_a_plan_sets_the_default_and_the_limit(prefer: str | None, wait_s: int) -> None:
+    assert preferred_wait_s(prefer, default_s=3, longest_s=5) == wait_s
+
+
+def test_a_default_above_the_limit_is_the_limit() -> None:
+    assert preferred_wait_s(None, default_s=20, longest_s=5) == 5
 
 
 @given(st.text())
 def test_any_other_preference_is_ignored_or_refused(prefer: str) -> None:
     try:
-        wait_s = preferred_wait_s(prefer)
+        wait_s = preferred_wait_s(prefer, default_s=DEFAULT_WAIT_S, longest_s=25)
     except InvalidRequest:
         return
     assert 0 <= wait_s <= LONGEST_WAIT_S

@@ -1,0 +1,197 @@
+"""Hard limits: what a client has used, in the same transaction as the work that uses it.
+
+API Gateway's throttle and quota are best effort, so what must not be exceeded is one conditional UPDATE here: of any
+number of requests at remaining 1, one finds its condition true. Days and months are UTC's, by the database's clock.
+"""
+
+import json
+from dataclasses import dataclass
+
+from core.database import Database, Row, Transaction
+from core.errors import Forbidden, NotOnPlan, QuotaExceeded, ScrutineerError, TooManyRunning
+from core.states import State
+
+INSPECT = "inspect"
+COME_BACK_S = 2  # an inspection takes seconds, so a place is free soon
+# A rejected photo is taken again, and our own failure is not the client's: neither counts towards a quota.
+REFUNDED = frozenset({State.REJECTED, State.ERROR})
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One hard limit: `window_s` None where it is not over time."""
+
+    name: str
+    most: int
+    used: int
+    window_s: int | None
+    resets_in_s: int | None
+
+    @property
+    def left(self) -> int:
+        return max(0, self.most - self.used)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """A client's plan and what is left of it at this moment."""
+
+    plan: str
+    tasks: frozenset[str]
+    max_photos: int
+    default_wait_s: int
+    max_wait_s: int
+    rate_per_s: int
+    burst: int
+    limits: tuple[Limit, ...]
+
+    def check(self, task: str) -> None:
+        """Refuse early what `take` would refuse; cheap, and not the last word. Raises NotOnPlan and the 429s."""
+        if task not in self.tasks:
+            raise NotOnPlan(f"The plan {self.plan} does not include {task}.")
+        for limit in self.limits:
+            if limit.left == 0:
+                raise _exceeded(limit)
+
+
+class UsageRecords:
+    """Queries over one `Database`. All raise Unavailable when it is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def allowance(self, client_id: str) -> Allowance:
+        """Raises Forbidden for a client that is disabled or unknown."""
+        row = self._database.one(_ALLOWANCE, (client_id,))
+        if row is None:
+            raise Forbidden("The client is disabled.")
+        return _allowance(row)
+
+    def charge(self, client_id: str, task: str) -> None:
+        """Take a place and a unit for work that has no row of its own. Raises the 429s, NotOnPlan, Forbidden."""
+        self._database.transaction(lambda transaction: take(transaction, client_id, task))
+
+    def release(self, client_id: str, task: str, *, refund: bool) -> None:
+        """Give the place of `charge` back, and the unit too where the failure is ours."""
+        self._database.transaction(lambda transaction: _give_back(transaction, client_id, task, "UTC_DATE()", refund))
+
+
+def take(transaction: Transaction, client_id: str, task: str) -> None:
+    """Count one unit and one running piece of work, or raise what stands against it and change nothing.
+
+    Last in its transaction: the client's row is locked from here to the commit. Raises QuotaExceeded,
+    TooManyRunning, NotOnPlan, Forbidden.
+    """
+    if not transaction.execute(_TAKE, {"client_id": client_id, "task": task}):
+        # A client is made with its row of usage; one that was put in by hand gets it here.
+        transaction.execute(_FIRST_USE, (client_id,))
+        if not transaction.execute(_TAKE, {"client_id": client_id, "task": task}):
+            raise _refusal(transaction, client_id, task)
+    transaction.execute(
+        "INSERT INTO client_usage_days (client_id, day, task, accepted) VALUES (%s, UTC_DATE(), %s, 1)"
+        " ON DUPLICATE KEY UPDATE accepted = accepted + 1",
+        (client_id, task),
+    )
+
+
+def settle_inspection(transaction: Transaction, inspection_id: str, client_id: str, end: State) -> None:
+    """An inspection came to its end: its place is free, and its unit back where the end is REFUNDED."""
+    accepted = transaction.one(
+        "SELECT DATE(accepted_at) AS day FROM rvpxbverification_request_data WHERE inspection_id = %s", (inspection_id,)
+    )
+    assert accepted is not None
+    _give_back(transaction, client_id, INSPECT, f"DATE('{accepted['day']:%Y-%m-%d}')", end in REFUNDED)
+
+
+def _give_back(transaction: Transaction, client_id: str, task: str, day: str, refund: bool) -> None:
+    """`day` is SQL for the day on which it was taken: what has been counted anew since is not touched."""
+    month = _first_of_month(day)
+    refunded = (
+        f", day_count = IF(day = {day} AND day_count > 0, day_count - 1, day_count)"
+        f", month_count = IF(month = {month} AND month_count > 0, month_count - 1, month_count)"
+    )
+    changed = transaction.execute(
+        f"UPDATE client_usage SET running = running - 1{refunded if refund else ''}"
+        " WHERE client_id = %s AND running > 0",
+        (client_id,),
+    )
+    if changed and refund:
+        transaction.execute(
+            "UPDATE client_usage_days SET refunded = refunded + 1"
+            f" WHERE client_id = %s AND day = {day} AND task = %s AND refunded < accepted",
+            (client_id, task),
+        )
+
+
+def _refusal(transaction: Transaction, client_id: str, task: str) -> ScrutineerError:
+    row = transaction.one(_ALLOWANCE, (client_id,))
+    if row is None:
+        return Forbidden("The client is disabled.")
+    try:
+        _allowance(row).check(task)
+    except ScrutineerError as error:
+        return error
+    # Between the two statements somebody gave a place back.
+    return TooManyRunning("The plan's limits were reached a moment ago.", retry_after_s=COME_BACK_S)
+
+
+def _exceeded(limit: Limit) -> ScrutineerError:
+    if limit.window_s is None:
+        detail = f"{limit.used} of {limit.most} inspections are under way."
+        return TooManyRunning(detail, retry_after_s=COME_BACK_S)
+    detail = f"All {limit.most} inspections of this {limit.name} are used."
+    return QuotaExceeded(detail, retry_after_s=limit.resets_in_s)
+
+
+def _allowance(row: Row) -> Allowance:
+    limits = []
+    for name, window_s in (("day", 86_400), ("month", 30 * 86_400)):
+        if row[f"quota_{name}"] is not None:
+            limits.append(Limit(name, row[f"quota_{name}"], row[f"{name}_used"], window_s, row[f"{name}_resets_in_s"]))
+    if row["concurrent"] is not None:
+        limits.append(Limit("running", row["concurrent"], row["running"], None, None))
+    return Allowance(
+        plan=row["plan"],
+        tasks=frozenset(json.loads(row["tasks"])),
+        max_photos=row["max_photos"],
+        default_wait_s=row["default_wait_s"],
+        max_wait_s=row["max_wait_s"],
+        rate_per_s=row["rate_per_s"],
+        burst=row["burst"],
+        limits=tuple(limits),
+    )
+
+
+def _first_of_month(day: str) -> str:
+    return f"({day} - INTERVAL (DAYOFMONTH({day}) - 1) DAY)"
+
+
+_THIS_MONTH = _first_of_month("UTC_DATE()")
+_DAY_USED = "IF(client_usage.day = UTC_DATE(), client_usage.day_count, 0)"
+_MONTH_USED = f"IF(client_usage.month = {_THIS_MONTH}, client_usage.month_count, 0)"
+
+# MySQL assigns from left to right, so the counts are made before the dates that they are judged by.
+_TAKE = (
+    f"UPDATE client_usage SET day_count = {_DAY_USED} + 1, month_count = {_MONTH_USED} + 1, running = running + 1,"
+    f" day = UTC_DATE(), month = {_THIS_MONTH}"
+    " WHERE client_id = %(client_id)s AND EXISTS ("
+    " SELECT 1 FROM clients c JOIN plans p ON p.plan = c.plan"
+    " WHERE c.client_id = client_usage.client_id AND c.disabled_at IS NULL"
+    " AND JSON_CONTAINS(p.tasks, JSON_QUOTE(%(task)s))"
+    f" AND (p.quota_day IS NULL OR {_DAY_USED} < p.quota_day)"
+    f" AND (p.quota_month IS NULL OR {_MONTH_USED} < p.quota_month)"
+    " AND (p.concurrent IS NULL OR client_usage.running < p.concurrent))"
+)
+_FIRST_USE = (
+    "INSERT IGNORE INTO client_usage (client_id, day, month)"
+    f" SELECT client_id, UTC_DATE(), {_THIS_MONTH} FROM clients WHERE client_id = %s"
+)
+_ALLOWANCE = (
+    "SELECT p.plan, p.tasks, p.max_photos, p.default_wait_s, p.max_wait_s, p.rate_per_s, p.burst, p.quota_day,"
+    f" p.quota_month, p.concurrent, COALESCE({_DAY_USED}, 0) AS day_used, COALESCE({_MONTH_USED}, 0) AS month_used,"
+    " COALESCE(client_usage.running, 0) AS running,"
+    " TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), UTC_DATE() + INTERVAL 1 DAY) AS day_resets_in_s,"
+    f" TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), {_THIS_MONTH} + INTERVAL 1 MONTH) AS month_resets_in_s"
+    " FROM clients c JOIN plans p ON p.plan = c.plan LEFT JOIN client_usage ON client_usage.client_id = c.client_id"
+    " WHERE c.client_id = %s AND c.disabled_at IS NULL"
+)
