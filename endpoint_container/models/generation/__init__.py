@@ -1,0 +1,1 @@
+"""Text written token by token for several requests at once, whatever the model family (continuous batching)."""
