@@ -70,7 +70,7 @@ CREATE TABLE client_usage_days (
 
 ALTER TABLE rvpxbverification_request_data
     ADD COLUMN photos_deleted_at DATETIME(6) NULL,
-    ADD KEY requests_by_photos (photos_deleted_at, accepted_at);
+    ADD KEY requests_by_photos (client_id, photos_deleted_at, accepted_at);
 
 -- Who changed what. Append-only: nobody, our own code included, changes or removes a line.
 CREATE TABLE audit_log (

@@ -149,6 +149,7 @@ class Inspection(_Output):
     failure: Failure | None
     accepted_at: datetime
     finished_at: datetime | None
+    photos_deleted_at: datetime | None = Field(default=None, description="Since when the photos are gone for good.")
     timings_ms: dict[str, float] = Field(description="Milliseconds from accepting: by stage, and the endpoint's own.")
 
 

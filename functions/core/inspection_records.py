@@ -100,7 +100,7 @@ class InspectionRecords:
 
 _WHOLE = (
     "SELECT q.sequence, q.inspection_id, q.state, q.checklist, q.checklist_version, q.item, q.reference, q.photos,"
-    " q.accepted_at, q.finished_at,"
+    " q.accepted_at, q.finished_at, q.photos_deleted_at,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.prechecked_at) / 1000 AS prechecked_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.inferred_at) / 1000 AS inferred_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.finished_at) / 1000 AS finished_ms,"

@@ -3,8 +3,10 @@
 import hmac
 import json
 import re
+from contextlib import suppress
 
 from core.database import Database, Row
+from core.errors import Unavailable
 from core.principal import Principal, scopes_of
 from core.roles import Role
 
@@ -38,24 +40,28 @@ class PrincipalRecords:
         if row is None or not hmac.compare_digest(row["key_hash"], digest):
             return None
         if row["stale"]:
-            self._database.execute(
-                "UPDATE api_keys SET last_used_at = UTC_TIMESTAMP(6) WHERE key_id = %s", (row["actor"],)
-            )
+            self._note_use(row["actor"])
         return _principal(row)
 
     def by_subject(self, issuer: str, subject: str) -> Principal | None:
         """The principal of a member: a JWT's issuer and subject, or IAM and an ARN; None if there is no such member."""
         row = self._database.one(
-            "SELECT m.member_id AS actor, m.client_id, m.role, NULL AS scopes, c.plan"
+            "SELECT m.member_id AS actor, m.issuer, m.subject, m.client_id, m.role, NULL AS scopes, c.plan"
             " FROM members m JOIN clients c ON c.client_id = m.client_id"
             " WHERE m.issuer = %s AND m.subject = %s AND c.disabled_at IS NULL",
             (issuer, subject),
         )
-        return _principal(row) if row else None
+        # The database takes 'abc' and 'abc ' for equal.
+        return _principal(row) if row and (row["issuer"], row["subject"]) == (issuer, subject) else None
 
     def by_arn(self, arn: str) -> Principal | None:
         """The principal of an AWS identity; `arn` is the caller's, as API Gateway names it."""
         return self.by_subject(IAM, role_arn(arn))
+
+    def _note_use(self, key_id: str) -> None:
+        # A database that can be read but not written, as after a failover, still says whose the key is.
+        with suppress(Unavailable):
+            self._database.execute("UPDATE api_keys SET last_used_at = UTC_TIMESTAMP(6) WHERE key_id = %s", (key_id,))
 
 
 def role_arn(arn: str) -> str:

@@ -1,5 +1,6 @@
 """Objects in the inspection bucket: photos as they came, photos prepared for the model, raw model answers."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from core.errors import ScrutineerError, Unavailable
@@ -19,6 +20,9 @@ class ObjectStore(Protocol):
 
     def find(self, key: str) -> bytes | None:
         """The object's bytes, or None where there is none. Raises Unavailable."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove at most 1,000 objects; one that is not there is removed already. Raises Unavailable."""
 
 
 class MissingObject(ScrutineerError):
@@ -85,3 +89,15 @@ class S3ObjectStore:
         except BotoCoreError as error:
             raise Unavailable("Photos can't be read at the moment.", retry_after_s=5) from error
         return body
+
+    def delete(self, keys: Sequence[str]) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable("Photos can't be removed at the moment.", retry_after_s=5) from error
+        if answer.get("Errors"):  # some of them failed, in an answer of status 200
+            raise Unavailable("Photos can't be removed at the moment.", retry_after_s=5)

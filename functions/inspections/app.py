@@ -14,6 +14,7 @@ from core import aws, front_door
 from core.composition import open_database, open_handover
 from core.contract import Inspection, InspectionInput, InspectionPage, Problem
 from core.database import Database
+from core.erasure import Erasure
 from core.errors import NotFound, Unavailable
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
@@ -40,7 +41,7 @@ PROBLEMS: dict[int, Any] = {
         401: "No key, or one that is not valid.",
         403: "The role or the usage plan does not allow it.",
         404: "Unknown, or another client's.",
-        409: "The idempotency key was used with another request.",
+        409: "The idempotency key was used with another request, or it can't be done as things stand.",
         413: "The body or a photo is too large.",
         415: "The body is not application/json.",
         429: "The rate, the quota or the number at once is reached; `Retry-After` says when to come back.",
@@ -55,6 +56,7 @@ class Services:
     records: InspectionRecords
     usage: UsageRecords
     accept: Accept
+    erasure: Erasure
 
 
 @cache
@@ -63,8 +65,9 @@ def services() -> Services:
     database = open_database(settings.database)
     records = InspectionRecords(database)
     handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_url})
-    accept = Accept(records, S3ObjectStore(aws.s3(), settings.bucket), handover)
-    return Services(database, records, UsageRecords(database), accept)
+    store = S3ObjectStore(aws.s3(), settings.bucket)
+    accept = Accept(records, store, handover)
+    return Services(database, records, UsageRecords(database), accept, Erasure(database, store))
 
 
 @app.post(
@@ -134,6 +137,24 @@ def list_inspections(
     more = encode_cursor(rows[limit - 1]["sequence"]) if len(rows) > limit else None
     page = InspectionPage(inspections=[present(row) for row in rows[:limit]], next_cursor=more)
     return _json(200, page.model_dump_json())
+
+
+@app.delete(
+    "/v1/inspections/<inspection_id>",
+    summary="Remove an inspection's photos",
+    description="Photos go for good; what was asked, what was found and what it was judged by stay. Only for an "
+    "inspection that is final. Asking again does no harm.",
+    responses={
+        200: {"description": "Without photos", "content": {"application/json": {"model": Inspection}}},
+        **PROBLEMS,
+    },
+    tags=["Inspections"],
+)
+def erase_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Response[str]:
+    _own_inspection(inspection_id)
+    services().erasure.erase(_client_id(), inspection_id)
+    metrics.add_metric("InspectionsErased", "Count", 1)
+    return _json(200, _own_inspection(inspection_id).model_dump_json())
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -26,6 +26,7 @@ def present(row: Row) -> Inspection:
         failure=Failure(code=row["failure_code"], detail=row["failure_detail"]) if row["failure_code"] else None,
         accepted_at=_utc(row["accepted_at"]),
         finished_at=_utc(row["finished_at"]) if row["finished_at"] else None,
+        photos_deleted_at=_utc(row["photos_deleted_at"]) if row["photos_deleted_at"] else None,
         timings_ms=_timings(row),
     )
 

@@ -1,5 +1,7 @@
 """The inspection bucket in a dictionary."""
 
+from collections.abc import Sequence
+
 from core.errors import Unavailable
 from core.storage import MissingObject
 
@@ -28,6 +30,11 @@ class InMemoryStore:
     def find(self, key: str) -> bytes | None:
         self._check(key)
         return self.objects.get(key)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._check(key)
+            self.objects.pop(key, None)
 
     def _check(self, key: str) -> None:
         if key in self.refused:

@@ -65,7 +65,8 @@ class InMemoryRecords(InspectionRecords):
             "reference": request.reference,
             "photos": json.dumps(request.photos),
             "accepted_at": MOMENT,
-            **dict.fromkeys(("finished_at", "prechecked_ms", "inferred_ms", "finished_ms", "outcome", "answers")),
+            **dict.fromkeys(("finished_at", "photos_deleted_at", "prechecked_ms", "inferred_ms", "finished_ms")),
+            **dict.fromkeys(("outcome", "answers")),
             **dict.fromkeys(("reasons", "model", "served_by", "usage_counts", "timings_ms")),
             **dict.fromkeys(("failure_code", "failure_detail")),
         }

@@ -7,6 +7,7 @@ import pytest
 
 from core.contract import InspectionInput
 from core.database import Database, DuplicateKey, Transaction
+from core.erasure import Erasure
 from core.errors import Unavailable
 from core.handover import Handover
 from core.inspection_records import InspectionRecords
@@ -143,7 +144,7 @@ def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.Mo
     """No 202 without durability: 503 with Retry-After, no row, no message - and all is well once it is back."""
     records, store, queue = InspectionRecords(database), InMemoryStore(), InMemoryQueue()
     accept = Accept(records, store, Handover(database, {State.ACCEPTED: queue}))
-    services = app.Services(database, records, UsageRecords(database), accept)
+    services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store))
     monkeypatch.setattr(app, "services", lambda: services)
     post = rest_event("POST", "/v1/inspections", body=request_body(), headers={"Prefer": "respond-async"})
     request = new_request()

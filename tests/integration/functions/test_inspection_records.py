@@ -7,6 +7,7 @@ import pytest
 
 from core.contract import InspectionInput
 from core.database import Database, DuplicateKey
+from core.erasure import Erasure
 from core.handover import Handover
 from core.identifiers import new_identifier
 from core.inspection_records import InspectionRecords
@@ -128,6 +129,7 @@ def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch
         records,
         UsageRecords(database),
         Accept(records, InMemoryStore(), Handover(database, {State.ACCEPTED: queue})),
+        Erasure(database, InMemoryStore()),
     )
     monkeypatch.setattr(app, "services", lambda: services)
     theirs = accepted(database, client_id="client-b")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.erasure import Erasure
 from core.errors import Unavailable
 from core.handover import Handover
 from core.states import State
@@ -32,7 +33,9 @@ class GoneAfterCommit(InMemoryRecords):
 def test_the_answer_is_202_from_what_was_stored(monkeypatch: pytest.MonkeyPatch, prefer: str) -> None:
     records, store = GoneAfterCommit(), InMemoryStore()
     accept = Accept(records, store, Handover(FakeDatabase(), {State.ACCEPTED: InMemoryQueue()}))
-    monkeypatch.setattr(app, "services", lambda: app.Services(FakeDatabase(), records, FixedUsage(), accept))
+    database = FakeDatabase()
+    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store))
+    monkeypatch.setattr(app, "services", lambda: services)
     event = rest_event("POST", "/v1/inspections", headers={"Prefer": prefer}, body=request_body(reference="AWB-7"))
     answer = ask(app.app, event, FakeDatabase())
     assert answer.status == 202

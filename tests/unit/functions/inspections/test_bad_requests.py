@@ -9,6 +9,7 @@ import pytest
 
 from core import front_door
 from core.contract import Inspection, Problem
+from core.erasure import Erasure
 from core.handover import Handover
 from core.identifiers import new_identifier
 from core.states import State
@@ -51,7 +52,8 @@ class Gateway:
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     records, store, queue = InMemoryRecords(), InMemoryStore(), InMemoryQueue()
     accept = Accept(records, store, Handover(FakeDatabase(), {State.ACCEPTED: queue}))
-    services = app.Services(FakeDatabase(), records, FixedUsage(), accept)
+    database = FakeDatabase()
+    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store))
     monkeypatch.setattr(app, "services", lambda: services)
     return Gateway(records, store, queue)
 

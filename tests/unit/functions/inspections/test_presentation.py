@@ -22,8 +22,20 @@ ACCEPTED: dict[str, Any] = {
     "reference": None,
     "photos": json.dumps([photo_entry(0)]),
     "accepted_at": MOMENT,
-    **dict.fromkeys(("finished_at", "prechecked_ms", "inferred_ms", "finished_ms", "outcome", "answers", "reasons")),
-    **dict.fromkeys(("model", "served_by", "usage_counts", "timings_ms", "failure_code", "failure_detail")),
+    **dict.fromkeys(("finished_at", "photos_deleted_at", "prechecked_ms", "inferred_ms", "finished_ms")),
+    **dict.fromkeys(
+        (
+            "outcome",
+            "answers",
+            "reasons",
+            "model",
+            "served_by",
+            "usage_counts",
+            "timings_ms",
+            "failure_code",
+            "failure_detail",
+        )
+    ),
 }
 PASSED = ACCEPTED | {
     "state": "passed",

@@ -1,0 +1,16 @@
+"""What the retention function is told by its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.settings import DatabaseSettings, text
+
+
+@dataclass(frozen=True)
+class Settings:
+    database: DatabaseSettings
+    bucket: str
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Settings":
+        return cls(database=DatabaseSettings.from_environment(env), bucket=text(env, "BUCKET"))
