@@ -21,12 +21,24 @@ class Question:
 
 @dataclass(frozen=True)
 class Inspection:
-    """One request: do these photos show this item? `max_tiles` None leaves it to the model's own default."""
+    """One look at an item's photos: do they show it?
+
+    `max_tiles` None leaves it to the model's own default. `closer_tiles`, ascending, are the limits of the looks that
+    may follow. `asked` holds the ids of the questions that this look is to answer, None for all of them; the others
+    are listed in the prompt all the same.
+    """
 
     photos: tuple[Photo, ...]
     item: Mapping[str, object]
     questions: tuple[Question, ...]
     max_tiles: int | None = None
+    closer_tiles: tuple[int, ...] = ()
+    asked: frozenset[str] | None = None
+
+    @property
+    def asked_questions(self) -> tuple[Question, ...]:
+        """The questions to be answered, in their order."""
+        return tuple(question for question in self.questions if self.asked is None or question.id in self.asked)
 
 
 @dataclass(frozen=True)
@@ -40,12 +52,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Usage:
-    """What an inspection cost the model, in its own units."""
+    """What an inspection cost the model, in its own units and over all looks.
+
+    `closer_questions` counts those that were asked again, once a question.
+    """
 
     photos: int
     tiles: int
     prompt_tokens: int
     generated_tokens: int
+    looks: int = 1
+    closer_questions: int = 0
 
 
 @dataclass(frozen=True)

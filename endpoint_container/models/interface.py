@@ -23,7 +23,8 @@ class ModelIdentity:
 class ModelOptions:
     """Where the artifact is and what it may use.
 
-    `threads` 0 means all cores; `device` is auto, cpu or cuda; a cache of 0 bytes is off.
+    `threads` 0 means all cores; `device` is auto, cpu or cuda; a cache of 0 bytes is off. Of texts written at once
+    there are at most `slots`, each of `slot_tokens` with its prompt; 0 slots: the model does not write.
     """
 
     model_dir: Path
@@ -31,6 +32,8 @@ class ModelOptions:
     device: str = "auto"
     photo_cache_bytes: int = 0
     prefix_cache_bytes: int = 0
+    slots: int = 0
+    slot_tokens: int = 8192
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,28 @@ class BatchRunner(TaskRunner[Request, Prepared, Result], Protocol):
 
         If it raises anything but ModelDefunct, the halves of the batch are tried, down to single requests.
         """
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """One more job for a request that has its answers already: `runner` prepares and runs `request`."""
+
+    runner: TaskRunner[Any, Any, Any]
+    request: Any
+
+
+@runtime_checkable
+class FollowingRunner(TaskRunner[Request, Prepared, Result], Protocol):
+    """A runner that may want another job before a request is done; one that does not leaves these two out.
+
+    A follow-up waits in line like any request, so it holds nobody up. One that is too large for the model is left out.
+    """
+
+    def follow_up(self, request: Request, result: Any) -> FollowUp | None:
+        """What is worth another job once `request` gave `result`, or None; cheap, and any number of times."""
+
+    def joined(self, result: Any, later: Any) -> Result:
+        """A result with what a follow-up adds to it."""
 
 
 @runtime_checkable

@@ -83,7 +83,7 @@ def create_app(settings: Settings, load_model: Callable[[], LoadedModel]) -> Fas
             log("refused", level, inference_id=inference_id(request), **told)
             return problem.problem_response(failure)
         measured = {"usage": response["usage"], "timings_ms": response["timings_ms"]}
-        metrics.answered(response["timings_ms"])
+        metrics.answered(**measured)
         log("invocation", inference_id=inference_id(request), status=200, **measured)
         return JSONResponse(response)
 

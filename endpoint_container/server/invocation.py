@@ -1,6 +1,7 @@
 """The way of one request through the server: read, admit, prepare, run, render."""
 
 import asyncio
+import logging
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -10,12 +11,17 @@ import anyio
 import anyio.to_thread
 from fastapi import Request
 
-from models.interface import LoadedModel, TaskRunner
+from models.errors import EndpointError
+from models.interface import FollowingRunner, LoadedModel, TaskRunner
 from server.body import parse_object, read_body
 from server.line import Done
+from server.log import log
 from server.settings import Settings
 from server.tasks import Task, choose_task
-from server.worker import ModelWorker
+from server.worker import ModelWorker, Submit
+
+# Why a model may refuse a larger form of a request that it has answered.
+NO_ROOM = frozenset({"prompt_too_long", "out_of_memory"})
 
 
 class ClientGone(Exception):
@@ -47,6 +53,7 @@ async def invoke(
     with worker.slot() as submit:
         prepared = await anyio.to_thread.run_sync(_prepare, body, model, settings, perf_counter(), limiter=decoders)
         done = await _outcome(submit(prepared.runner, prepared.inputs), request)
+        done = await _followed(prepared, done, submit, request, decoders)
     response = prepared.task.render(prepared.request, done.value)
     timings_ms = {"queue": prepared.queue_ms + done.queue_ms, **done.value.timings_ms}
     timings_ms["decode"] = timings_ms.get("decode", 0.0) + prepared.parse_ms
@@ -63,6 +70,28 @@ def _prepare(body: bytes, model: LoadedModel, settings: Settings, submitted: flo
     request = task.parse(content, settings)
     parse_ms = (perf_counter() - started) * 1000
     return Prepared(task, runner, request, runner.prepare(request), (started - submitted) * 1000, parse_ms)
+
+
+async def _followed(
+    prepared: Prepared, done: Done, submit: Submit, request: Request, decoders: anyio.CapacityLimiter
+) -> Done:
+    """The outcome with what follow-ups add to it. The first that the model has no room for leaves it as it is."""
+    runner = prepared.runner
+    if not isinstance(runner, FollowingRunner):
+        return done
+    asked, latest = prepared.request, done.value
+    while (more := runner.follow_up(asked, latest)) is not None:
+        try:
+            inputs = await anyio.to_thread.run_sync(more.runner.prepare, more.request, limiter=decoders)
+            later = await _outcome(submit(more.runner, inputs), request)
+        except EndpointError as error:
+            if error.code not in NO_ROOM:
+                raise
+            log("follow_up_left_out", logging.WARNING, code=error.code)
+            break
+        asked, latest = more.request, later.value
+        done = Done(runner.joined(done.value, latest), done.queue_ms + later.queue_ms)
+    return done
 
 
 async def _outcome(future: Future[Done], request: Request) -> Done:

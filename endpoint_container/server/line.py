@@ -45,7 +45,10 @@ class Job:
 
 
 class Line:
-    """First come, first served: a batch is what stands at the front, as far as the limits and one runner go."""
+    """First come, first served: a batch is the job at the front and those of its runner behind it, up to the limits.
+
+    Jobs of other runners keep their places: neither are they held up by the batch's size nor do they cut it short.
+    """
 
     def __init__(self, limits: BatchLimits) -> None:
         self._limits = limits
@@ -56,14 +59,14 @@ class Line:
 
     @contextmanager
     def expect(self) -> Iterator[Callable[[Job], None]]:
-        """Announce a job that is being prepared; what is yielded puts it in the line, once."""
+        """Announce a job that is being prepared; what is yielded puts it in the line, and others after it."""
         put = False
 
         def enter(job: Job) -> None:
             nonlocal put
-            put = True
             with self._changed:
-                self._coming -= 1
+                self._coming -= 0 if put else 1
+                put = True
                 self._jobs.append(job)
                 self._changed.notify()
 
@@ -91,7 +94,9 @@ class Line:
                     return []
                 # A lone request never waits: there is nobody it could be joined by.
                 self._changed.wait_for(self._complete, timeout=self._limits.wait_s)
-                batch = [self._jobs.popleft() for _ in range(self._front())]
+                batch, _ = self._front()
+                taken = {id(job) for job in batch}
+                self._jobs = deque(job for job in self._jobs if id(job) not in taken)
             if batch := [job for job in batch if job.future.set_running_or_notify_cancel()]:
                 return batch
 
@@ -105,19 +110,20 @@ class Line:
         return [job for job in left if job.future.set_running_or_notify_cancel()]
 
     def _complete(self) -> bool:
-        alone = self._jobs[0].cost is None
-        return self._closed or self._coming == 0 or alone or self._front() < len(self._jobs)
+        return self._closed or self._coming == 0 or self._front()[1]
 
-    def _front(self) -> int:
-        """How many jobs at the front of the line make up one batch: at least one, whatever it costs."""
+    def _front(self) -> tuple[list[Job], bool]:
+        """The jobs that make up the next batch, at least one whatever it costs; and whether no other could join it."""
+        first = self._jobs[0]
+        if first.cost is None:
+            return [first], True
+        batch: list[Job] = []
         tokens = tiles = 0
-        for number, job in enumerate(self._jobs):
-            cost = job.cost
-            if number and (cost is None or job.runner is not self._jobs[0].runner):
-                return number
-            if cost is None:
-                return 1
+        for job in self._jobs:
+            if job.runner is not first.runner or (cost := job.cost) is None:
+                continue
             tokens, tiles = tokens + cost.tokens, tiles + cost.tiles
-            if number and (tokens > self._limits.tokens or tiles > self._limits.tiles):
-                return number
-        return len(self._jobs)
+            if batch and (tokens > self._limits.tokens or tiles > self._limits.tiles):
+                return batch, True
+            batch.append(job)
+        return batch, False

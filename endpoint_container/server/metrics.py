@@ -39,14 +39,22 @@ class Metrics:
         self.tiles = Counter(
             "endpoint_tiles", "Photo tiles of those prompts, cached ones included.", registry=self._registry
         )
+        self.closer_looks = Counter(
+            "endpoint_closer_looks", "Looks at more tiles, for answers in doubt.", registry=self._registry
+        )
+        self.closer_questions = Counter(
+            "endpoint_closer_questions", "Questions that were asked again at more tiles.", registry=self._registry
+        )
         self.splits = Counter("endpoint_batch_splits", "Batches that failed and were halved.", registry=self._registry)
 
     def watch(self, health: Health, caches: Callable[[], Mapping[str, CacheCounts]]) -> None:
         """Also tell, as of each reading, the server's state and what the model's caches did."""
         self._registry.register(Observed(health, caches))
 
-    def answered(self, timings_ms: Mapping[str, float]) -> None:
-        """Count the stages of a request that was answered."""
+    def answered(self, timings_ms: Mapping[str, float], usage: Mapping[str, int]) -> None:
+        """Count the stages of a request that was answered, and the looks that it took."""
+        self.closer_looks.inc(usage.get("looks", 1) - 1)
+        self.closer_questions.inc(usage.get("closer_questions", 0))
         for stage, value in timings_ms.items():
             self.stages.labels(stage=stage).observe(value / 1000)
 

@@ -5,8 +5,9 @@ it was accepted under.
 """
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -62,6 +63,23 @@ class PhotoRules(_Data):
     thresholds: PhotoThresholds
 
 
+class TileBudget(_Data):
+    """Into how many tiles a photo may be cut: at the first look, and at closer ones for the questions left in doubt.
+
+    What a look costs grows with its tiles; a cut photo also gets a thumbnail.
+    """
+
+    first: int = Field(ge=1, le=12)
+    closer: tuple[Annotated[int, Field(le=12)], ...]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        looks = (self.first, *self.closer)
+        if any(later <= earlier for earlier, later in pairwise(looks)):
+            raise ValueError("every look must take more tiles than the one before it")
+        return self
+
+
 class Checklist(_Data):
     """One version of one checklist."""
 
@@ -70,6 +88,7 @@ class Checklist(_Data):
     title: str
     questions: tuple[Question, ...] = Field(min_length=1, max_length=50)
     photos: PhotoRules
+    tiles: TileBudget
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

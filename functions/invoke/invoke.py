@@ -103,5 +103,6 @@ def _asked(claimed: Claimed, checklist: Checklist) -> dict[str, Any]:
             {"id": question.id, "text": question.text, "answers": list(question.answers)}
             for question in checklist.questions
         ],
+        "tiles": {"first": checklist.tiles.first, "closer": list(checklist.tiles.closer)},
         "explain": False,
     }

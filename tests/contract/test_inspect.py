@@ -71,8 +71,8 @@ def taken_by_the_container(body: dict[str, Any]) -> Inspection:
 def test_the_gateway_sends_what_the_golden_request_shows() -> None:
     golden = golden_request()
     sent = sent_by_the_gateway(golden["item"])
-    assert {key: sent[key] for key in ("task", "item", "questions", "explain")} == {
-        key: golden[key] for key in ("task", "item", "questions", "explain")
+    assert {key: sent[key] for key in ("task", "item", "questions", "tiles", "explain")} == {
+        key: golden[key] for key in ("task", "item", "questions", "tiles", "explain")
     }
     assert [photo["data"] for photo in sent["photos"]] == [photo["data"] for photo in golden["photos"]]
 
@@ -81,6 +81,13 @@ def test_the_container_takes_what_the_gateway_sends() -> None:
     inspection = taken_by_the_container(sent_by_the_gateway(golden_request()["item"]))
     assert [question.id for question in inspection.questions] == [question.id for question in CHECKLIST.questions]
     assert len(inspection.photos) == 3
+    assert (inspection.max_tiles, inspection.closer_tiles) == (CHECKLIST.tiles.first, CHECKLIST.tiles.closer)
+
+
+def test_the_container_takes_the_largest_tile_budget_of_a_checklist() -> None:
+    most = checklists.TileBudget.model_validate({"first": 1, "closer": range(2, 13)})
+    body = golden_request() | {"tiles": json.loads(most.model_dump_json())}
+    assert taken_by_the_container(body).closer_tiles == most.closer
 
 
 @pytest.mark.parametrize(

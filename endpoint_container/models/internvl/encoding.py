@@ -39,6 +39,11 @@ class EncodedPrompt:
         return len(self.prefix) + sum(len(question.suffix) for question in self.questions)
 
     @property
+    def packed(self) -> int:
+        """Tokens of all suffixes, which attend to the prefix in one step."""
+        return self.tokens - len(self.prefix)
+
+    @property
     def longest(self) -> int:
         """Positions that the longest single question needs; packed questions share positions."""
         return len(self.prefix) + max(len(question.suffix) for question in self.questions)
@@ -56,7 +61,7 @@ class PromptEncoder:
             raise LoadError(f"tokenizer: {IMAGE_CONTEXT} must be the one token {image_token_id} of config.json")
 
     def encode(self, inspection: Inspection, tiles: Sequence[int]) -> EncodedPrompt:
-        """Token ids of an inspection whose photos were cut into `tiles` tiles each.
+        """Token ids of an inspection whose photos were cut into `tiles` tiles each; suffixes of those asked only.
 
         Raises `control_token` if a text would inject one, `answers_not_scorable` if answers cannot be told apart.
         """
@@ -69,7 +74,7 @@ class PromptEncoder:
         if prefix.count(self._image_token_id) != sum(tiles) * self._tokens_per_tile:
             raise EndpointError("internal_error", "The prompt does not hold one image token for each feature.")
         return EncodedPrompt(
-            tuple(prefix), tuple(self._question(question) for question in inspection.questions), shared
+            tuple(prefix), tuple(self._question(question) for question in inspection.asked_questions), shared
         )
 
     def _photo_ids(self, number: int, tokens: int) -> list[int]:

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from traceback import clear_frames
 from typing import Any
 
 import torch
 from transformers import InternVLForConditionalGeneration
 
-from models.errors import EndpointError, ModelDefunct
+from models.checkpoint.accelerator import Stopwatch, accelerator_errors
+from models.closer_look import closer_look, joined
+from models.errors import EndpointError
 from models.inspection import Inspection, InspectionResult, Question, Usage, check_answers, most_probable
-from models.interface import CacheCounts, Cost, ModelIdentity, TaskRunner
+from models.interface import CacheCounts, Cost, FollowUp, ModelIdentity, TaskRunner
+from models.internvl.attention import continue_causally
 from models.internvl.calibration import Calibration
 from models.internvl.encoding import EncodedPrompt, PromptEncoder
 from models.internvl.grouping import group_prompts
@@ -20,11 +22,14 @@ from models.internvl.preprocessing import Preprocessing
 from models.internvl.sample import sample_inspection
 from models.internvl.scoring import answer_logits, probabilities
 from models.internvl.shared_prefix import SharedPrefixes
-from models.internvl.tiling import tile_count
+from models.internvl.tiling import Grid, tile_count
 from models.photo import Photo
 
 # Positions that pass the language model together: bounds its memory, and more make neither CPU nor GPU faster.
 LANGUAGE_TOKENS = 8192
+# Tokens of an inspection's questions: bounds the mask between them and the rest of the prompt.
+PACKED_TOKENS = 4096
+TOO_LARGE = "Send fewer photos, tiles or questions."
 
 
 @dataclass(frozen=True)
@@ -61,19 +66,25 @@ class InternVLInspector:
         self.calibration = calibration
         self.features = features
         self.prefixes = prefixes
+        self.closer = CloserLooks(self)
+        continue_causally(model)
         self._max_positions = int(model.config.get_text_config().max_position_embeddings)
 
     def prepare(self, request: Inspection) -> PreparedInspection:
         """Decode and tile the photos, tokenize the prompt."""
         timings_ms = {"decode": 0.0, "preprocess": 0.0}
-        photos = tuple(self._photo(photo, request.max_tiles, timings_ms) for photo in request.photos)
+        with accelerator_errors(TOO_LARGE, "photos"):
+            photos = tuple(self._photo(photo, request.max_tiles, timings_ms) for photo in request.photos)
         started = perf_counter()
         prompt = self.encoder.encode(request, [photo.count for photo in photos])
         if prompt.longest > self._max_positions:
             detail = f"{prompt.longest} tokens; the model holds {self._max_positions}. Send fewer photos or tiles."
             raise EndpointError("prompt_too_long", detail, "photos")
+        if prompt.packed > PACKED_TOKENS:
+            detail = f"{prompt.packed} tokens; at most {PACKED_TOKENS}. Send fewer or shorter questions."
+            raise EndpointError("prompt_too_long", detail, "questions")
         timings_ms["preprocess"] += (perf_counter() - started) * 1000
-        return PreparedInspection(request.questions, photos, prompt, timings_ms)
+        return PreparedInspection(request.asked_questions, photos, prompt, timings_ms)
 
     def cost(self, prepared: PreparedInspection) -> Cost:
         return Cost(prepared.prompt.tokens, prepared.tiles)
@@ -86,24 +97,33 @@ class InternVLInspector:
     def run_batch(self, batch: Sequence[PreparedInspection]) -> list[InspectionResult]:
         """The same for several inspections at once; the timings of each are those of the batch.
 
-        Raises `out_of_memory` if the batch is more than the accelerator holds.
+        Raises `out_of_memory` if the batch is more than the host or the accelerator holds.
         """
-        try:
-            started = perf_counter()
-            photos = iter(self.features.look([photo for prepared in batch for photo in prepared.photos]))
+        with accelerator_errors(TOO_LARGE, "photos"):
+            watch = Stopwatch(self.model.device)
+            look = self.features.look([photo for prepared in batch for photo in prepared.photos])
+            photos = iter(look.features)
             features = [torch.cat([next(photos) for _ in prepared.photos]) for prepared in batch]
-            self._synchronise()
-            seen = perf_counter()
+            watch.mark()
             logits = self._logits([prepared.prompt for prepared in batch], features)
-        except torch.OutOfMemoryError as error:
-            # The tensors of the failed forward hang on its frames, and the next attempt needs their memory.
-            clear_frames(error.__traceback__)
-            torch.cuda.empty_cache()
-            raise EndpointError("out_of_memory", "Send fewer photos, tiles or questions.", "photos") from error
-        except torch.AcceleratorError as error:
-            raise ModelDefunct("The accelerator failed and must be restarted.") from error
-        timings_ms = {"vision": (seen - started) * 1000, "language": (perf_counter() - seen) * 1000}
+            watch.mark()
+            vision_ms, language_ms = watch.stages_ms()
+            self.features.keep(look.fresh)
+        timings_ms = {"vision": vision_ms, "language": language_ms}
         return [self._result(prepared, row, timings_ms) for prepared, row in zip(batch, logits, strict=True)]
+
+    def follow_up(self, request: Inspection, result: InspectionResult) -> FollowUp | None:
+        """A closer look at what is in doubt, if there is one at which any photo gets more tiles."""
+        closer = closer_look(request, result, self.calibration.margin)
+        while closer is not None and self._grids(closer) == self._grids(request):
+            closer = closer_look(closer, result, self.calibration.margin)
+        return None if closer is None else FollowUp(self.closer, closer)
+
+    def joined(self, result: InspectionResult, later: InspectionResult) -> InspectionResult:
+        return joined(result, later)
+
+    def _grids(self, request: Inspection) -> list[Grid]:
+        return [self.preprocessing.grid(photo, request.max_tiles) for photo in request.photos]
 
     def _photo(self, photo: Photo, max_tiles: int | None, timings_ms: dict[str, float]) -> PreparedPhoto:
         """Tiles of a photo, or its features if they are known; adds to the timings."""
@@ -119,17 +139,29 @@ class InternVLInspector:
         tiles = self.preprocessing.tiles(photo, image, max_tiles)
         timings_ms["decode"] += (decoded - started) * 1000
         timings_ms["preprocess"] += (perf_counter() - decoded) * 1000
-        return PreparedPhoto(key, len(tiles), tiles)
+        # Where there is CUDA the copy to it need not wait for a second one on the host; this is not the model thread.
+        pinned = tiles.pin_memory() if self.model.device.type == "cuda" else tiles
+        return PreparedPhoto(key, len(tiles), pinned)
 
     def _logits(self, prompts: list[EncodedPrompt], features: list[torch.Tensor]) -> list[list[torch.Tensor]]:
         """The answers' logits by prompt and question."""
-        found: dict[int, list[torch.Tensor]] = {}
-        for group in group_prompts(prompts, self.prefixes.cache.enabled, LANGUAGE_TOKENS):
-            state = self.prefixes.start(prompts[group[0]].checklist, len(group))
-            rows = answer_logits(
-                self.model, [prompts[index] for index in group], [features[index] for index in group], state
+        groups = group_prompts(prompts, self.prefixes.cache.enabled, LANGUAGE_TOKENS)
+        scored = [
+            answer_logits(
+                self.model,
+                [prompts[index] for index in group],
+                [features[index] for index in group],
+                self.prefixes.start(prompts[group[0]].checklist, len(group)),
             )
-            found.update(zip(group, rows, strict=True))
+            for group in groups
+        ]
+        # One transfer for the whole batch: the only time that the host waits for the device.
+        answers = iter(torch.cat(scored).cpu())
+        found: dict[int, list[torch.Tensor]] = {}
+        for index in (index for group in groups for index in group):
+            found[index] = [
+                torch.stack([next(answers) for _ in question.answers]) for question in prompts[index].questions
+            ]
         return [found[index] for index in range(len(prompts))]
 
     def _result(
@@ -142,9 +174,24 @@ class InternVLInspector:
         usage = Usage(len(prepared.photos), prepared.tiles, prepared.prompt.tokens, generated_tokens=0)
         return InspectionResult(answers, usage, {**prepared.timings_ms, **timings_ms})
 
-    def _synchronise(self) -> None:
-        if self.model.device.type == "cuda":
-            torch.cuda.synchronize(self.model.device)
+
+class CloserLooks:
+    """Closer looks as a runner of their own: the line never puts them in one batch with first looks."""
+
+    def __init__(self, inspector: InternVLInspector) -> None:
+        self._inspector = inspector
+
+    def prepare(self, request: Inspection) -> PreparedInspection:
+        return self._inspector.prepare(request)
+
+    def cost(self, prepared: PreparedInspection) -> Cost:
+        return self._inspector.cost(prepared)
+
+    def run(self, prepared: PreparedInspection) -> InspectionResult:
+        return self._inspector.run(prepared)
+
+    def run_batch(self, batch: Sequence[PreparedInspection]) -> list[InspectionResult]:
+        return self._inspector.run_batch(batch)
 
 
 class InternVL:

@@ -1,13 +1,14 @@
 """From tiles to the language model's inputs: all photos of a batch pass the vision tower together, known ones not."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import InternVLForConditionalGeneration
 
 from models.byte_cache import ByteCache
+from models.checkpoint.accelerator import send
 from models.internvl.preprocessing import Preprocessing
 from models.internvl.tiling import Grid
 from models.photo import Photo
@@ -34,6 +35,14 @@ def photo_key(photo: Photo, grid: Grid, preprocessing: Preprocessing, model_dige
     return hashlib.sha256(repr(context).encode()).digest()
 
 
+@dataclass(frozen=True)
+class Look:
+    """Features [count * tokens_per_tile, hidden] of each photo, in order; `fresh` are those computed just now."""
+
+    features: list[torch.Tensor]
+    fresh: Mapping[bytes, torch.Tensor]
+
+
 class PhotoFeatures:
     """The vision tower and what it already saw."""
 
@@ -51,10 +60,10 @@ class PhotoFeatures:
         """Features kept from an earlier request: with them, a photo need not even be decoded."""
         return self.cache.peek(key)
 
-    def look(self, photos: Sequence[PreparedPhoto]) -> list[torch.Tensor]:
-        """Features [count * tokens_per_tile, hidden] of each photo, in order."""
+    def look(self, photos: Sequence[PreparedPhoto]) -> Look:
+        """Every photo once, whatever its number in `photos`; does not wait for the device."""
         features: dict[bytes, torch.Tensor] = {}
-        fresh: dict[bytes, torch.Tensor] = {}
+        tiles: dict[bytes, torch.Tensor] = {}
         for photo in photos:
             # What `prepare` found stays with the request: eviction in the meantime cannot take it away.
             kept = self.cache.get(photo.key)
@@ -62,14 +71,24 @@ class PhotoFeatures:
             if found is not None:
                 features[photo.key] = found
             elif photo.tiles is not None:
-                fresh[photo.key] = photo.tiles
-        if fresh:
-            tower = self._tower(torch.cat(list(fresh.values())))
-            seen = torch.split_with_sizes(tower, [len(tiles) for tiles in fresh.values()])
-            for key, part in zip(fresh, seen, strict=True):
-                features[key] = part.flatten(0, 1)
-                self._keep(key, features[key])
-        return [features[photo.key] for photo in photos]
+                tiles[photo.key] = photo.tiles
+        fresh: dict[bytes, torch.Tensor] = {}
+        if tiles:
+            tower = self._tower(torch.cat([send(each, self._model.device) for each in tiles.values()]))
+            seen = torch.split_with_sizes(tower, [len(each) for each in tiles.values()])
+            fresh = {key: part.flatten(0, 1) for key, part in zip(tiles, seen, strict=True)}
+        features |= fresh
+        return Look([features[photo.key] for photo in photos], fresh)
+
+    def keep(self, fresh: Mapping[bytes, torch.Tensor]) -> None:
+        """Put a look's new features into the cache. Waits for the device: to be called when it is done anyway."""
+        if not self.cache.enabled or not fresh:
+            return
+        finite = torch.stack([features.isfinite().all() for features in fresh.values()]).tolist()
+        for (key, features), usable in zip(fresh.items(), finite, strict=True):
+            if usable:
+                # A copy: a slice would hold the whole batch in memory, whatever the cache counts.
+                self.cache.put(key, features.clone(), features.nbytes)
 
     def _tower(self, tiles: torch.Tensor) -> torch.Tensor:
         """uint8 [tiles, 3, side, side] to [tiles, tokens_per_tile, hidden]."""
@@ -78,8 +97,3 @@ class PhotoFeatures:
             pixels = self._preprocessing.normalise(part, self._model.device, self._model.dtype)
             seen.append(self._model.model.get_image_features(pixels).pooler_output)
         return torch.cat(seen)
-
-    def _keep(self, key: bytes, features: torch.Tensor) -> None:
-        if self.cache.enabled and bool(features.isfinite().all()):
-            # A copy: a slice would hold the whole batch in memory, whatever the cache counts.
-            self.cache.put(key, features.clone(), features.nbytes)

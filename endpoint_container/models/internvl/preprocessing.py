@@ -1,6 +1,7 @@
 """How this checkpoint wants its pixels, read from its preprocessor_config.json."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,16 @@ class Preprocessing:
 
     def normalise(self, tiles: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
         """uint8 [tiles, 3, side, side] to the same shape of `dtype` on `device`, mean 0 and deviation 1."""
-        mean = torch.tensor(self.mean, device=device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=device).view(1, -1, 1, 1)
-        return ((tiles.to(device).float() * self.rescale - mean) / std).to(dtype)
+        factor, offset = _factor_and_offset(self, device)
+        return torch.addcmul(offset, tiles.to(device).float(), factor).to(dtype)
+
+
+@lru_cache(maxsize=16)
+def _factor_and_offset(preprocessing: Preprocessing, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """What turns a byte into the model's number, a channel each; moved to the device once, for a move waits for it."""
+    mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
+    factor, offset = preprocessing.rescale / std, -mean / std
+    return factor.view(1, -1, 1, 1).to(device), offset.view(1, -1, 1, 1).to(device)
 
 
 def read_preprocessing(model_dir: Path) -> Preprocessing:

@@ -1,15 +1,26 @@
-"""All questions of several inspections at once: what they share is computed once, and they do not see each other."""
+"""All questions of several inspections at once: what they share is computed once, and they do not see each other.
 
-from collections.abc import Sequence
+The answer to a question is the one whose first token gets the largest logit where the answer begins. As answers are
+told apart by their first tokens (encoding.py), this is what greedy decoding gives that may write nothing but one of
+the answers (De Cao et al., "Autoregressive Entity Retrieval", arXiv:2010.00904): the first step chooses
+among the first tokens and every later one is forced. For the same reason the softmax over these logits is the
+probability of each whole answer under that decoding, and no length has to be normalised away.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, InternVLForConditionalGeneration
 
+from models.checkpoint.accelerator import send
 from models.internvl.encoding import EncodedPrompt
 
 PADDING = -1
+# Positions, rows times tokens, that pass the language model in one step: bounds the memory of its activations.
+STEP_POSITIONS = 8192
 
 
 @dataclass(frozen=True)
@@ -17,13 +28,14 @@ class Packing:
     """Each prompt's question suffixes laid end to end, one prompt a row, [rows, tokens].
 
     `owner` is the question that a token belongs to (PADDING behind the last one), `position` its place in its own
-    prompt. `ends` [rows][questions] is the last token of each question, where its answer is predicted.
+    prompt. `ends` [questions] are the places, in the rows laid end to end, of each question's last token, where its
+    answer is predicted; the questions of a prompt stand together.
     """
 
     ids: torch.Tensor
     owner: torch.Tensor
     position: torch.Tensor
-    ends: list[list[int]]
+    ends: torch.Tensor
 
     def mask(self, prefix_lengths: torch.Tensor, prefix_positions: int) -> torch.Tensor:
         """bool [rows, 1, tokens, prefix_positions + tokens]: one's own prompt's prefix, and one's own past."""
@@ -35,18 +47,23 @@ class Packing:
 
 def pack(prompts: Sequence[EncodedPrompt], device: torch.device) -> Packing:
     """Lay the suffixes of each prompt end to end; each counts its positions from the end of its prompt's prefix."""
-    ids, owner, position, ends = [], [], [], []
+    ids, owner, position = [], [], []
     for prompt in prompts:
         start, suffixes = len(prompt.prefix), [question.suffix for question in prompt.questions]
-        ids.append(torch.tensor([token for suffix in suffixes for token in suffix]))
-        owner.append(torch.tensor([number for number, suffix in enumerate(suffixes) for _ in suffix]))
-        position.append(torch.tensor([start + offset for suffix in suffixes for offset in range(len(suffix))]))
-        ends.append((torch.tensor([len(suffix) for suffix in suffixes]).cumsum(0) - 1).tolist())
+        ids.append([token for suffix in suffixes for token in suffix])
+        owner.append([number for number, suffix in enumerate(suffixes) for _ in suffix])
+        position.append([start + offset for suffix in suffixes for offset in range(len(suffix))])
+    width = max(map(len, ids))
+    ends = [
+        row * width + behind - 1
+        for row, prompt in enumerate(prompts)
+        for behind in accumulate(len(question.suffix) for question in prompt.questions)
+    ]
 
-    def rows(values: list[torch.Tensor], padding: int = 0) -> torch.Tensor:
-        return pad_sequence(values, batch_first=True, padding_value=padding).to(device)
+    def rows(values: Iterable[list[int]], padding: int = 0) -> torch.Tensor:
+        return send(torch.tensor([row + [padding] * (width - len(row)) for row in values]), device)
 
-    return Packing(rows(ids), rows(owner, PADDING), rows(position), ends)
+    return Packing(rows(ids), rows(owner, PADDING), rows(position), send(torch.tensor(ends), device))
 
 
 def answer_logits(
@@ -54,8 +71,8 @@ def answer_logits(
     prompts: Sequence[EncodedPrompt],
     features: Sequence[torch.Tensor],
     state: DynamicCache,
-) -> list[list[torch.Tensor]]:
-    """For each prompt and each of its questions the float32 logits of the answers, [answers].
+) -> torch.Tensor:
+    """The float32 logits of all answers, [answers], by prompt, question and answer; on the device, not waited for.
 
     `features` [image tokens, hidden], one a prompt, replace its image tokens in order. `state` has a row a prompt
     and holds as many of their first tokens as they have in common, possibly none.
@@ -66,10 +83,12 @@ def answer_logits(
         [_embed(model, prompt.prefix[known:], seen) for prompt, seen in zip(prompts, features, strict=True)],
         batch_first=True,
     )
-    language(inputs_embeds=embeds, attention_mask=_causal(embeds, known), past_key_values=state, use_cache=True)
+    # No mask: rows are padded only behind their end, where nothing that counts can see it (attention.py).
+    for step in torch.split(embeds, max(1, STEP_POSITIONS // len(prompts)), dim=1):
+        language(inputs_embeds=step, past_key_values=state, use_cache=True)
 
     packing = pack(prompts, model.device)
-    lengths = torch.tensor([len(prompt.prefix) for prompt in prompts], device=model.device)
+    lengths = send(torch.tensor([len(prompt.prefix) for prompt in prompts]), model.device)
     hidden = language(
         input_ids=packing.ids,
         attention_mask=packing.mask(lengths, known + embeds.shape[1]),
@@ -77,29 +96,20 @@ def answer_logits(
         past_key_values=state,
         use_cache=True,
     ).last_hidden_state
-    ends = torch.cat([row[ends] for row, ends in zip(hidden, packing.ends, strict=True)])
-    # One transfer for the whole batch; it also waits for the device.
-    logits = iter(model.lm_head(ends).float().cpu())
-    return [[next(logits)[list(question.answers)] for question in prompt.questions] for prompt in prompts]
+    logits = model.lm_head(hidden.flatten(0, 1).index_select(0, packing.ends))
+    answers = [question.answers for prompt in prompts for question in prompt.questions]
+    places = [(row, token) for row, tokens in enumerate(answers) for token in tokens]
+    row, token = send(torch.tensor(places), model.device).unbind(1)
+    chosen: torch.Tensor = logits[row, token].float()
+    return chosen
 
 
 def _embed(model: InternVLForConditionalGeneration, ids: Sequence[int], features: torch.Tensor) -> torch.Tensor:
     """Inputs [ids, hidden] with the features in the places of the image tokens."""
-    tokens = torch.tensor(ids, device=model.device)
+    tokens = send(torch.tensor(ids), model.device)
     embeds: torch.Tensor = model.model.language_model.get_input_embeddings()(tokens)
     at_image = (tokens == model.config.image_token_id).unsqueeze(-1)
     return embeds.masked_scatter(at_image, features.to(embeds.dtype))
-
-
-def _causal(embeds: torch.Tensor, known: int) -> torch.Tensor | None:
-    """bool [1, 1, tokens, known + tokens], the same for all rows, which are padded only behind their end.
-
-    None where nothing is known beforehand: then attention takes its faster causal kernel.
-    """
-    if not known:
-        return None
-    tokens = embeds.shape[1]
-    return torch.ones(tokens, known + tokens, dtype=torch.bool, device=embeds.device).tril(known)[None, None]
 
 
 def probabilities(logits: torch.Tensor, temperature: float) -> Sequence[float]:

@@ -6,6 +6,7 @@ import torch
 from transformers import DynamicCache, InternVLForConditionalGeneration
 
 from models.byte_cache import ByteCache
+from models.checkpoint.accelerator import send
 
 # A layer's keys and values, each [1, heads, tokens, head width].
 KeyValues = tuple[tuple[torch.Tensor, torch.Tensor], ...]
@@ -30,11 +31,11 @@ class SharedPrefixes:
         if (known := self.cache.get(prefix)) is not None:
             return known
         state = DynamicCache(config=self._model.config.get_text_config())
-        ids = torch.tensor([prefix], device=self._model.device)
+        ids = send(torch.tensor([prefix]), self._model.device)
         self._model.model.language_model(input_ids=ids, past_key_values=state, use_cache=True)
         layers: list[Any] = state.layers
         computed: KeyValues = tuple((layer.keys, layer.values) for layer in layers)
         # What is not finite would spoil every later inspection of the checklist, not only this one.
-        if all(bool(part.isfinite().all()) for pair in computed for part in pair):
+        if bool(torch.stack([part.isfinite().all() for pair in computed for part in pair]).all()):
             self.cache.put(prefix, computed, sum(part.nbytes for pair in computed for part in pair))
         return computed

@@ -9,7 +9,7 @@ from models.inspection import Inspection, InspectionResult, Question, check_answ
 from models.photo import Photo
 from server.settings import Settings
 from server.tasks.fields import check_text, read_photo, refuse_twins
-from server.tasks.schema import InspectBody, ItemBody, PhotoBody, QuestionBody, parse_body
+from server.tasks.schema import InspectBody, ItemBody, PhotoBody, QuestionBody, TilesBody, parse_body
 
 
 class InspectTask:
@@ -20,12 +20,12 @@ class InspectTask:
         request = parse_body(InspectBody, body)
         if request.explain:
             raise EndpointError("explain_unavailable", "Send explain: false.", "explain")
-        if request.max_tiles is not None and not 1 <= request.max_tiles <= settings.max_tiles:
-            raise EndpointError("too_many_tiles", f"max_tiles goes from 1 to {settings.max_tiles}.", "max_tiles")
+        _check_tiles(request.tiles, settings)
         # The cheap checks come first: bytes are decoded only for a request that could be served.
         questions = _questions(request.questions, settings)
         item = _item(request.item, settings)
-        return Inspection(_photos(request.photos, settings), item, questions, request.max_tiles)
+        photos = _photos(request.photos, settings)
+        return Inspection(photos, item, questions, request.tiles.first, tuple(request.tiles.closer))
 
     def render(self, request: Inspection, result: InspectionResult) -> dict[str, Any]:
         """Answers in the order of the questions, and what they cost."""
@@ -35,6 +35,18 @@ class InspectTask:
             "explanation": None,
             "usage": asdict(result.usage),
         }
+
+
+def _check_tiles(body: TilesBody, settings: Settings) -> None:
+    """Every look may take more tiles than the one before it; where the first is the model's own choice, more than 1."""
+    least = 1 if body.first is None else body.first
+    fields = {"tiles.first": least} | {f"tiles.closer[{number}]": tiles for number, tiles in enumerate(body.closer)}
+    for field, tiles in fields.items():
+        if not 1 <= tiles <= settings.max_tiles:
+            raise EndpointError("too_many_tiles", f"From 1 to {settings.max_tiles} tiles a photo.", field)
+        if field != "tiles.first" and tiles <= least:
+            raise EndpointError("invalid_field", "A closer look takes more tiles than the one before it.", field)
+        least = tiles
 
 
 def _photos(bodies: list[PhotoBody], settings: Settings) -> tuple[Photo, ...]:

@@ -36,13 +36,18 @@ class QuestionBody(Strict):
     answers: list[str]
 
 
+class TilesBody(Strict):
+    first: int | None = None
+    closer: list[int] = []
+
+
 class InspectBody(Strict):
     task: Literal["inspect"]
     photos: list[PhotoBody]
     item: ItemBody
     questions: list[QuestionBody]
     explain: bool = False
-    max_tiles: int | None = None
+    tiles: TilesBody = TilesBody()
 
 
 class EmbedInputBody(Strict):

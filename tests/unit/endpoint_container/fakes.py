@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
+from models.closer_look import closer_look, joined
 from models.errors import EndpointError, LoadError, ModelDefunct
 from models.inspection import Answer, Inspection, InspectionResult, Usage
-from models.interface import Cost, LoadedModel, ModelIdentity, TaskRunner
+from models.interface import Cost, FollowUp, LoadedModel, ModelIdentity, TaskRunner
 
 SECRET = "marzipan-4711"
 
@@ -84,6 +86,34 @@ class Batches(Waits):
         if len(batch) > self.room or any(photo.id == "poison" for prepared in batch for photo in prepared.photos):
             raise EndpointError("out_of_memory", "Send less.")
         return [PicksFirst.run(self, prepared) for prepared in batch]
+
+
+class LooksCloser(PicksFirst):
+    """Asks its questions again at every further limit of tiles, all but the first; refuses more than `room` tiles.
+
+    `looks` are the limits it looked at.
+    """
+
+    def __init__(self, room: int = 12) -> None:
+        self.room = room
+        self.looks: list[int | None] = []
+
+    def prepare(self, request: Inspection) -> Inspection:
+        if (request.max_tiles or 1) > self.room:
+            raise EndpointError("prompt_too_long", "Send less.")
+        return request
+
+    def run(self, prepared: Inspection) -> InspectionResult:
+        self.looks.append(prepared.max_tiles)
+        result = super().run(replace(prepared, questions=prepared.asked_questions))
+        return result if prepared.asked is None else replace_probabilities(result, 0.5)
+
+    def follow_up(self, request: Inspection, result: InspectionResult) -> FollowUp | None:
+        closer = closer_look(request, result, lambda _: 0.6)
+        return None if closer is None else FollowUp(self, closer)
+
+    def joined(self, result: InspectionResult, later: InspectionResult) -> InspectionResult:
+        return joined(result, later)
 
 
 class TakesItsTime(PicksFirst):

@@ -38,8 +38,13 @@ def photo(encoded_photo: Callable[..., bytes]) -> Callable[..., Photo]:
 def inspection(photo: Callable[..., Photo]) -> Callable[..., Inspection]:
     """Makes an inspection of one photo a seed."""
 
-    def make(*seeds: int, description: str = "red shirt", max_tiles: int | None = None) -> Inspection:
+    def make(
+        *seeds: int,
+        description: str = "red shirt",
+        max_tiles: int | None = None,
+        closer_tiles: tuple[int, ...] = (),
+    ) -> Inspection:
         photos = tuple(photo(seed) for seed in seeds)
-        return Inspection(photos, {"description": description}, QUESTIONS, max_tiles)
+        return Inspection(photos, {"description": description}, QUESTIONS, max_tiles, closer_tiles)
 
     return make

@@ -68,8 +68,15 @@ BODY_FAULTS: list[tuple[dict[str, Any], str, str | None]] = [
     ({"questions": [question(answers=["yes", 1])]}, "invalid_field", "questions[0].answers[1]"),
     ({"explain": True}, "explain_unavailable", "explain"),
     ({"explain": "yes"}, "invalid_field", "explain"),
-    ({"max_tiles": 0}, "too_many_tiles", "max_tiles"),
-    ({"max_tiles": 7}, "too_many_tiles", "max_tiles"),
+    ({"tiles": 6}, "invalid_field", "tiles"),
+    ({"tiles": {"most": 6}}, "unknown_field", "tiles.most"),
+    ({"tiles": {"first": "1"}}, "invalid_field", "tiles.first"),
+    ({"tiles": {"first": 0}}, "too_many_tiles", "tiles.first"),
+    ({"tiles": {"first": 7}}, "too_many_tiles", "tiles.first"),
+    ({"tiles": {"first": 1, "closer": [7]}}, "too_many_tiles", "tiles.closer[0]"),
+    ({"tiles": {"first": 2, "closer": [2]}}, "invalid_field", "tiles.closer[0]"),
+    ({"tiles": {"closer": [1]}}, "invalid_field", "tiles.closer[0]"),
+    ({"tiles": {"closer": [4, 3]}}, "invalid_field", "tiles.closer[1]"),
 ]
 
 

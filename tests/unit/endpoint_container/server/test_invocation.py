@@ -54,7 +54,7 @@ def test_a_call_can_be_found_in_the_log(
 
 def test_optional_fields_may_be_null(start: Any, body: dict[str, Any]) -> None:
     item = {"description": "red shirt", "attributes": None, "sku": None}
-    response = start(fakes.PicksFirst).post("/invocations", json={**body, "item": item, "max_tiles": None})
+    response = start(fakes.PicksFirst).post("/invocations", json={**body, "item": item, "tiles": {"first": None}})
     assert response.status_code == 200
 
 
@@ -186,3 +186,43 @@ async def call(app: Any, body: dict[str, Any], hang_up: asyncio.Event | None = N
 def logged(caplog: pytest.LogCaptureFixture) -> str:
     """All that was logged, with every field."""
     return "".join(str(vars(record)) for record in caplog.records)
+
+
+def test_questions_in_doubt_are_looked_at_closer(start: Any, body: dict[str, Any]) -> None:
+    model = fakes.LooksCloser()
+    client = start(lambda: model)
+    response = client.post("/invocations", json={**body, "tiles": {"first": 1, "closer": [6, 12]}}).json()
+    assert model.looks == [1, 6, 12]
+    assert [answer["probabilities"] for answer in response["answers"]] == [
+        {"no": 0.5, "yes": 0.5},
+        {"shirt": 0.75, "shoe": 0.125, "bag": 0.125},
+    ]
+    usage = response["usage"]
+    assert (usage["looks"], usage["closer_questions"], usage["prompt_tokens"]) == (3, 1, 30)
+    assert response["timings_ms"]["vision"] == 3.0
+    scraped = client.get("/metrics").text
+    assert "endpoint_closer_looks_total 2.0" in scraped
+    assert "endpoint_closer_questions_total 1.0" in scraped
+
+
+def test_a_closer_look_without_room_leaves_the_answers_as_they_are(
+    start: Any, body: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "endpoint")
+    model = fakes.LooksCloser(room=6)
+    response = start(lambda: model).post("/invocations", json={**body, "tiles": {"first": 1, "closer": [6, 12]}})
+    assert response.status_code == 200
+    assert response.json()["usage"]["looks"] == 2
+    assert "follow_up_left_out" in [record.message for record in caplog.records]
+
+
+def test_a_closer_look_that_fails_fails_its_request(start: Any, body: dict[str, Any]) -> None:
+    class FailsAtTheSecond(fakes.LooksCloser):
+        def run(self, prepared: Any) -> Any:
+            if prepared.asked is not None:
+                raise RuntimeError
+            return super().run(prepared)
+
+    client = start(FailsAtTheSecond)
+    response = client.post("/invocations", json={**body, "tiles": {"first": 1, "closer": [6]}})
+    assert (response.status_code, response.json()["code"]) == (500, "model_failed")

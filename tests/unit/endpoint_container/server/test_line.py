@@ -42,15 +42,42 @@ def test_batches_are_in_order_and_within_the_limits(
     jobs = [Job(runners[runner], (its_tokens, its_tiles)) for runner, its_tokens, its_tiles in wanted]
     line = line_of(jobs, tokens, tiles)
     line.close()
-    taken = []
+    left, taken = list(jobs), []
     while batch := line.take():
+        assert batch[0] is left[0], "who stands at the front is served"
+        left = [job for job in left if all(job is not other for other in batch)]
         assert len({id(job.runner) for job in batch}) == 1
         if len(batch) > 1:
             assert isinstance(batch[0].runner, Weighs)
             assert sum(job.inputs[0] for job in batch) <= tokens
             assert sum(job.inputs[1] for job in batch) <= tiles
         taken += batch
-    assert taken == jobs
+    assert not left
+    for runner in runners:
+        served = [job for job in taken if job.runner is runner]
+        assert served == [job for job in jobs if job.runner is runner], "in order, among those of a runner"
+
+
+def test_another_runners_job_neither_joins_a_batch_nor_cuts_it_short() -> None:
+    one, other = Weighs(), Weighs()
+    jobs = [Job(runner, (1, 1)) for runner in (one, other, one, other)]
+    line = line_of(jobs)
+    assert line.take() == [jobs[0], jobs[2]]
+    assert line.take() == [jobs[1], jobs[3]]
+
+
+def test_a_second_job_of_a_request_counts_as_expected_no_more() -> None:
+    runner = Weighs()
+    line = Line(BatchLimits(1000, 1000, wait_s=60))
+    with line.expect() as enter:
+        enter(Job(runner, (1, 1)))
+        assert len(line.take()) == 1
+        enter(Job(runner, (1, 1)))
+        assert len(line.take()) == 1
+    with line.expect() as enter:
+        enter(Job(runner, (1, 1)))
+        threading.Timer(0.05, line.close).start()
+        assert len(line.take()) == 1
 
 
 def test_who_left_is_not_taken() -> None:

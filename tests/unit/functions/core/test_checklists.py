@@ -71,6 +71,13 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("photos.thresholds.max_clipped_fraction", 1.5),
         ("photos.thresholds.max_tilt_degrees", 46),
         ("photos.thresholds.min_distance_bits", 65),
+        ("tiles.first", 0),
+        ("tiles.first", 13),
+        ("tiles.closer", [13]),
+        ("tiles.closer", [1]),
+        ("tiles.closer", [6, 6]),
+        ("tiles.closer", None),
+        ("tiles.most", 6),
         ("colour", "blue"),
         ("questions.0.colour", "blue"),
     ],
@@ -81,7 +88,9 @@ def test_inconsistent_checklist_is_refused(path: str, value: Any) -> None:
         Checklist.model_validate(changed(path, value))
 
 
-@pytest.mark.parametrize("path", ["title", "questions.0.review_below", "photos.thresholds.min_sharpness"])
+@pytest.mark.parametrize(
+    "path", ["title", "questions.0.review_below", "photos.thresholds.min_sharpness", "tiles.closer", "tiles"]
+)
 def test_nothing_may_be_left_out(path: str) -> None:
     data = deepcopy(REVERSE_PICKUP)
     *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]

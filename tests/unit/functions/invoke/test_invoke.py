@@ -34,12 +34,13 @@ def test_request_is_the_containers_contract() -> None:
     ((inspection_id, body),) = endpoint.asked
     assert inspection_id == claim.inspection_id
     asked = json.loads(body)
-    assert set(asked) == {"task", "photos", "item", "questions", "explain"}
+    assert set(asked) == {"task", "photos", "item", "questions", "tiles", "explain"}
     assert (asked["task"], asked["explain"], asked["item"]) == ("inspect", False, {"description": "red shoe"})
     assert [(photo["id"], base64.b64decode(photo["data"])) for photo in asked["photos"]] == [
         (str(index), PIXELS % index) for index in range(3)
     ]
     assert [question["id"] for question in asked["questions"]] == [each.id for each in CHECKLIST.questions]
+    assert asked["tiles"] == {"first": CHECKLIST.tiles.first, "closer": list(CHECKLIST.tiles.closer)}
     assert all(set(question) == {"id", "text", "answers"} for question in asked["questions"])
 
 
