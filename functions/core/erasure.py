@@ -66,7 +66,8 @@ class Erasure:
 
     def _remove(self, inspection_id: str, count: int) -> None:
         keys = [key(inspection_id, index) for index in range(count) for key in (photo_key, prepared_key)]
-        self._store.delete(keys)
+        if keys:
+            self._store.delete(keys)
         self._database.execute(
             "UPDATE rvpxbverification_request_data SET photos_deleted_at = UTC_TIMESTAMP(6)"
             " WHERE inspection_id = %s AND photos_deleted_at IS NULL",

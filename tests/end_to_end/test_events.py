@@ -24,6 +24,10 @@ def sample_row(stack: LocalStack) -> None:
     """The inspection that the events name, long final: its messages find nothing left to do."""
     with stack.database.open() as connection, connection.cursor() as cursor:
         cursor.execute(
+            "INSERT INTO clients (client_id, name, plan, created_at) VALUES (%s, 'Sample', 'standard', UTC_TIMESTAMP(6))",
+            (SAMPLE_CLIENT,),
+        )
+        cursor.execute(
             "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, request_hash, state, checklist,"
             " checklist_version, item, photos, accepted_at, finished_at, updated_at) VALUES (%s, %s, '', 'error',"
             " 'reverse-pickup', 1, '{\"description\": \"red shoe\"}', '[]', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),"
@@ -45,6 +49,8 @@ def test_the_handler_takes_its_event(stack: LocalStack, event: Path) -> None:
             assert answer == {"batchItemFailures": []}
         case ["sweeper"]:
             assert set(answer) == {"sent", "given_up"}
+        case ["retention"]:
+            assert answer == {"erased": 0}
         case ["inspections", "create"]:
             assert answer["statusCode"] == 202, answer
             assert json.loads(answer["body"])["reference"] == "AWB-0001"

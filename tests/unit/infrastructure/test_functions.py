@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-STAGES = ["authorizer", "inspections", "precheck", "invoke", "format", "sweeper", "documentation"]
+STAGES = ["authorizer", "inspections", "precheck", "invoke", "format", "sweeper", "retention", "documentation"]
 
 # Prints what each stage's settings read, asked in a process of its own: a stage's name is a top-level package there.
 READS = """

@@ -43,8 +43,8 @@ STATUS_BY_CODE = {
     "unavailable": 503,
     "timeout": 504,
 }
+AUTHORIZER = "KeyAuthorizer"
 OPEN_ROUTES = {("get", "/v1/openapi.json"), ("get", "/v1/docs")}
-KEYED_ROUTES = {("post", "/v1/inspections"), ("get", "/v1/inspections"), ("get", "/v1/inspections/{inspection_id}")}
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +71,30 @@ def test_gateway_response_is_a_problem(kind: str, responses: Mapping[str, Any]) 
     assert ("gatewayresponse.header.Retry-After" in response["responseParameters"]) == (problem["status"] in (429, 503))
 
 
-def test_all_routes_but_the_documentation_need_a_key(resources: Mapping[str, Any]) -> None:
+def test_every_route_but_the_documentation_asks_who_it_is(resources: Mapping[str, Any]) -> None:
+    """By our authorizer with a usage plan, or below /iam by API Gateway's own check of an AWS signature."""
     body = resources["Api"]["Properties"]["Body"]
-    keyed: set[tuple[str, str]] = set()
-    unkeyed: set[tuple[str, str]] = set()
+    open_to_all: set[tuple[str, str]] = set()
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
             schemes = {name for scheme in operation.get("security", []) for name in scheme}
-            assert schemes in ({"KeyAuthorizer", "api_key"}, {"NONE"}, set()), (method, path)
-            (keyed if schemes & {"KeyAuthorizer"} else unkeyed).add((method, path))
-    assert keyed == KEYED_ROUTES
-    assert unkeyed == OPEN_ROUTES
+            if path.startswith("/iam/"):
+                assert schemes == {"AWS_IAM"}, (method, path)
+            elif schemes in (set(), {"NONE"}):
+                open_to_all.add((method, path))
+            else:
+                assert schemes == {AUTHORIZER, "api_key"}, (method, path)
+    assert open_to_all == OPEN_ROUTES
+
+
+def test_every_path_is_there_for_machines_in_aws_too(resources: Mapping[str, Any]) -> None:
+    paths = set(resources["Api"]["Properties"]["Body"]["paths"])
+    signed = {path.removeprefix("/iam") for path in paths if path.startswith("/iam/")}
+    for path in paths:
+        if path.startswith("/v1/") and ("get", path) not in OPEN_ROUTES:
+            assert path in signed or any(
+                other.endswith("/{proxy+}") and path.startswith(other.removesuffix("{proxy+}")) for other in signed
+            ), path
 
 
 def test_a_revoked_key_dies_within_a_minute(resources: Mapping[str, Any]) -> None:

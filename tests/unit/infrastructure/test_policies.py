@@ -17,7 +17,11 @@ AWS_MANAGED = {"service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
 # What each stage may do besides writing logs, sending traces and, but for documentation, using the database.
 GRANTS = {
     "Authorizer": {},
-    "Inspections": {"s3:PutObject": ["photos/*"], "sqs:SendMessage": ["PrecheckQueue"]},
+    "Inspections": {
+        "s3:PutObject": ["photos/*"],
+        "s3:DeleteObject": ["photos/*", "prepared/*"],
+        "sqs:SendMessage": ["PrecheckQueue"],
+    },
     "Precheck": {
         "s3:GetObject": ["photos/*"],
         "s3:PutObject": ["prepared/*"],
@@ -38,6 +42,7 @@ GRANTS = {
         "sqs:ReceiveMessage": ["FormatQueue"],
     },
     "Sweeper": {"sqs:SendMessage": ["PrecheckQueue", "InvokeQueue", "FormatQueue"]},
+    "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
     "Documentation": {},
 }
 RECEIVING = {"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}
