@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -25,9 +26,13 @@ from scrutineer.local.gateway_event import (
     new_request_id,
     proxy_event,
 )
-from scrutineer.local.gateway_responses import Answer, GatewayResponses
+from scrutineer.local.gateway_headers import check_size
+from scrutineer.local.gateway_iam import permitted_signer, unknown_route
+from scrutineer.local.gateway_responses import Answer, GatewayResponses, Refused
 from scrutineer.local.gateway_routes import Match, Routes
 from scrutineer.local.http_server import RAW_HEADERS
+from scrutineer.local.iam_identities import Identity
+from scrutineer.local.plan_records import PlanRecords
 from scrutineer.local.template_model import ApiSpec, RouteSpec
 from scrutineer.local.usage_plans import TokenBucket, UsagePlans, Verdict
 
@@ -42,26 +47,33 @@ REFUSALS = {
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
-    """The gateway answers by itself, with the gateway response of this type."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
-
-
 class Gateway:
-    """An ASGI application. The API is below `/{stage}`, as at its execute-api address."""
+    """An ASGI application. The API is below `/{stage}`, as at its execute-api address.
+
+    `records` are API Gateway's usage plans, without which there are the template's alone; `find_identity` knows the
+    owners of access keys and may block; `clock` is monotonic seconds, `now` the time of day that signatures are held
+    to.
+    """
 
     def __init__(
-        self, api: ApiSpec, functions: Mapping[str, FunctionPool], *, clock: Callable[[], float] = time.monotonic
+        self,
+        api: ApiSpec,
+        functions: Mapping[str, FunctionPool],
+        *,
+        records: PlanRecords | None = None,
+        find_identity: Callable[[str], Identity | None] = lambda access_key_id: None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
         self._functions = functions
         self._clock = clock
         self._routes = Routes(api.routes)
         self._responses = GatewayResponses(api.responses)
-        self._plans = UsagePlans(api.plans, clock=clock)
+        self._records = records
+        self._plans = records.plans if records else UsagePlans(api.plans, clock=clock)
+        self._find_identity = find_identity
+        self._now = now
         self._authorizers = {
             name: Authorizer(spec, invoke=functions[spec.function].invoke, clock=clock)
             for name, spec in api.authorizers.items()
@@ -102,19 +114,29 @@ class Gateway:
         )
         match: Match | None = None
         try:
+            check_size(f"{http.method} {raw_path}?{request.query} {request.protocol}\r\n", request.headers)
             if raw_path != prefix and not raw_path.startswith(prefix + "/"):
-                raise Refused("MISSING_AUTHENTICATION_TOKEN")
+                raise unknown_route(request)
             request = _with_body(request, await _read_body(http))
             match = self._routes.find(request.method, request.path)
             if match is None:
-                raise Refused("MISSING_AUTHENTICATION_TOKEN")
+                raise unknown_route(request)
             if self._stage_bucket and not self._stage_bucket.take(self._clock()):
                 raise Refused("THROTTLED")
+            signer = await self._signer(match, request)
             decision = await self._authorize(match, request)
-            self._admit(match.route, request, decision)
-            return await self._integrate(match, request, decision)
+            await self._admit(match.route, request, decision)
+            return await self._integrate(match, request, decision, signer)
         except Refused as refused:
-            return self._responses.answer(refused.kind, self._context(request, match))
+            return self._responses.answer(refused, self._context(request, match))
+
+    async def _signer(self, match: Match, request: Request) -> Identity | None:
+        if not match.route.signed:
+            return None
+        signer: Identity = await self._in_thread(
+            permitted_signer, self._api, match, request, self._find_identity, self._now()
+        )
+        return signer
 
     async def _authorize(self, match: Match, request: Request) -> Decision:
         if match.route.authorizer is None:
@@ -127,19 +149,23 @@ class Gateway:
             raise Refused(decision.refusal)
         return decision
 
-    def _admit(self, route: RouteSpec, request: Request, decision: Decision) -> None:
+    async def _admit(self, route: RouteSpec, request: Request, decision: Decision) -> None:
         if not route.api_key_required:
             return
         key = decision.usage_key
         if self._api.key_source == "HEADER":
-            key = next((value for name, value in request.headers if name.lower() == "x-api-key"), None)
+            # Of several values the last counts, as in the event.
+            key = next((value for name, value in reversed(request.headers) if name.lower() == "x-api-key"), None)
         verdict = self._plans.admit(key)
+        if verdict is Verdict.UNKNOWN_KEY and key and self._records:
+            await self._in_thread(self._records.look_again)
+            verdict = self._plans.admit(key)
         if verdict in REFUSALS:
             raise Refused(REFUSALS[verdict])
 
-    async def _integrate(self, match: Match, request: Request, decision: Decision) -> Answer:
+    async def _integrate(self, match: Match, request: Request, decision: Decision, signer: Identity | None) -> Answer:
         function = self._functions[match.route.function]
-        event = json.dumps(proxy_event(self._api, match, request, decision.context)).encode()
+        event = json.dumps(proxy_event(self._api, match, request, decision.context, signer)).encode()
         try:
             # The function goes on after a timeout, as Lambda does.
             result: InvokeResult = await asyncio.wait_for(

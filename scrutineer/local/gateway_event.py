@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from scrutineer.local.gateway_headers import passed_on
 from scrutineer.local.gateway_responses import Answer
-from scrutineer.local.gateway_routes import Match
+from scrutineer.local.gateway_routes import PARAMETER, Match
+from scrutineer.local.iam_identities import Identity
 from scrutineer.local.template_model import ACCOUNT, REGION, ApiSpec
 
 
@@ -40,10 +42,20 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-def proxy_event(api: ApiSpec, match: Match, request: Request, authorizer: Mapping[str, str]) -> dict[str, Any]:
-    """The event of the route's function."""
+def proxy_event(
+    api: ApiSpec, match: Match, request: Request, authorizer: Mapping[str, str], signer: Identity | None = None
+) -> dict[str, Any]:
+    """The event of the route's function. `signer` is who signed the request, where the route asks for that."""
     body, encoded = _body(request, api.binary_media_types)
     event = _common(api, match, request)
+    if signer:
+        event["requestContext"]["identity"].update(
+            accessKey=signer.access_key_id,
+            accountId=ACCOUNT,
+            caller=signer.user_id,
+            user=signer.user_id,
+            userArn=signer.arn,
+        )
     if authorizer:
         event["requestContext"]["authorizer"] = {**authorizer, "integrationLatency": 0}
     return {**event, "body": body, "isBase64Encoded": encoded}
@@ -51,12 +63,18 @@ def proxy_event(api: ApiSpec, match: Match, request: Request, authorizer: Mappin
 
 def authorizer_event(api: ApiSpec, match: Match, request: Request) -> dict[str, Any]:
     """The event of a REQUEST authorizer: the same without the body."""
-    return {"type": "REQUEST", "methodArn": method_arn(api, request), **_common(api, match, request)}
+    return {"type": "REQUEST", "methodArn": method_arn(api, match, request), **_common(api, match, request)}
 
 
-def method_arn(api: ApiSpec, request: Request) -> str:
-    path = request.path.lstrip("/")
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/{api.stage}/{request.method}/{path}"
+def method_arn(api: ApiSpec, match: Match, request: Request) -> str:
+    """The route's fixed parts as the template writes them, so that no spelling of a path evades a policy."""
+    sent = request.path.strip("/").split("/")
+    parts = []
+    for index, part in enumerate(match.route.path.strip("/").split("/")):
+        parameter = PARAMETER.match(part)
+        greedy = parameter and parameter[2]
+        parts += sent[index:] if greedy else sent[index : index + 1] if parameter else [part]
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/{api.stage}/{request.method}/{'/'.join(parts)}"
 
 
 def answer_from(payload: bytes, request: Request) -> Answer:
@@ -97,17 +115,17 @@ def _answer_headers(single: Mapping[str, Any], many: Mapping[str, Any]) -> Itera
 
 
 def _common(api: ApiSpec, match: Match, request: Request) -> dict[str, Any]:
-    headers = [*request.headers, *_added_headers(request)]
+    headers = passed_on(request.headers, source_ip=request.source_ip, signed=match.route.signed)
     query = parse_qsl(request.query, keep_blank_values=True)
     now = time.time()
-    host = next((value for name, value in headers if name.lower() == "host"), "")
+    host = next((values[-1] for name, values in headers.items() if name.lower() == "host"), "")
     return {
         "resource": match.route.path,
         "path": request.path,
         "httpMethod": request.method,
         # The last value wins in the single-valued forms.
-        "headers": dict(headers) or None,
-        "multiValueHeaders": _many(headers) or None,
+        "headers": {name: values[-1] for name, values in headers.items()},
+        "multiValueHeaders": headers,
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": _many(query) or None,
         "pathParameters": dict(match.parameters) or None,
@@ -139,16 +157,6 @@ def _identity(request: Request) -> dict[str, Any]:
     )
     user_agent = next((value for name, value in request.headers if name.lower() == "user-agent"), None)
     return {**dict.fromkeys(names.split()), "sourceIp": request.source_ip, "userAgent": user_agent}
-
-
-def _added_headers(request: Request) -> Iterable[tuple[str, str]]:
-    known = {name.lower() for name, _ in request.headers}
-    if "x-forwarded-for" not in known:
-        yield "X-Forwarded-For", request.source_ip
-    yield "X-Forwarded-Port", "443"
-    yield "X-Forwarded-Proto", "https"
-    if "x-amzn-trace-id" not in known:
-        yield "X-Amzn-Trace-Id", f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
 
 
 def _many(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

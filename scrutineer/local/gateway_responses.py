@@ -38,6 +38,8 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
+    "INVALID_SIGNATURE": Kind(403, "The request signature does not match", "InvalidSignatureException"),
+    "EXPIRED_TOKEN": Kind(403, "The security token included in the request is expired", "ExpiredTokenException"),
     "MISSING_AUTHENTICATION_TOKEN": Kind(403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
     "UNAUTHORIZED": Kind(401, "Unauthorized", "UnauthorizedException"),
     "ACCESS_DENIED": Kind(403, "User is not authorized to access this resource", "AccessDeniedException"),
@@ -61,27 +63,37 @@ class Answer:
     body: bytes
 
 
+class Refused(Exception):
+    """The gateway answers by itself, with the gateway response of this kind; None is the kind's own text."""
+
+    def __init__(self, kind: str, *, message: str | None = None, error_type: str | None = None) -> None:
+        super().__init__(message or kind)
+        self.kind = kind
+        self.message = KINDS[kind].message if message is None else message
+        self.error_type = error_type or KINDS[kind].error_type
+
+
 class GatewayResponses:
     def __init__(self, specs: Mapping[str, GatewayResponseSpec]) -> None:
         self._specs = specs
         for name, spec in specs.items():
             _check(name, spec)
 
-    def answer(self, kind_name: str, context: Mapping[str, str]) -> Answer:
+    def answer(self, refused: Refused, context: Mapping[str, str]) -> Answer:
         """`context` holds the request's values for `$context.…` by name."""
-        kind = KINDS[kind_name]
-        status = kind.status
-        spec = self._specs.get(kind_name) or self._specs.get("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
+        message = refused.message
+        status = KINDS[refused.kind].status
+        spec = self._specs.get(refused.kind) or self._specs.get("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
         values = {
             **context,
-            "error.message": kind.message,
-            "error.messageString": json.dumps(kind.message) if kind.message else "null",
-            "error.responseType": kind_name,
+            "error.message": message,
+            "error.messageString": json.dumps(message) if message else "null",
+            "error.responseType": refused.kind,
         }
         headers = {
             "Content-Type": "application/json",
             "x-amzn-RequestId": context.get("requestId", ""),
-            "x-amzn-ErrorType": kind.error_type,
+            "x-amzn-ErrorType": refused.error_type,
         }
         template = DEFAULT_TEMPLATE
         if spec:

@@ -40,6 +40,8 @@ class HttpServer:
             log_level="critical",
             server_header=False,
             date_header=True,
+            # Else X-Forwarded-For from this machine, and every caller is on it, would pass for the caller's address.
+            proxy_headers=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )

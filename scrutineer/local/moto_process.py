@@ -1,15 +1,17 @@
-"""The process behind `AwsServices`: moto's server on 127.0.0.1.
+"""The process behind `AwsServices`: moto's server on 127.0.0.1, with what the local gateway asks of its records.
 
 `python -m scrutineer.local.moto_process PORT`
 """
 
 import logging
 import sys
+from typing import Any
 
 from moto import backends
-from moto.moto_server.werkzeug_app import create_backend_app
-from moto.server import main as serve
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import run_simple
 
+from scrutineer.local.moto_records import with_records
 from scrutineer.local.ports import HOST
 
 
@@ -19,7 +21,18 @@ def main(port: str) -> None:
     remember_modules()
     # Else the first request pays for the import.
     create_backend_app("s3")
-    serve(["-H", HOST, "-p", port])
+    moto = DomainDispatcherApplication(create_app)
+    run_simple(HOST, int(port), with_records(moto), threaded=True, request_handler=MotoRequestHandler)
+
+
+def create_app(service: Any) -> Any:
+    """moto's application for `service`; it asks for each at the first call of it."""
+    app = create_backend_app(service)
+    if service == "apigateway":
+        from scrutineer.local.moto_usage_plans import correct_usage_plans
+
+        correct_usage_plans()
+    return app
 
 
 def remember_modules() -> None:

@@ -44,8 +44,8 @@ def _applies(statement: Any, method_arn: str) -> bool:
     actions = _patterns(statement, "Action")
     resources = _patterns(statement, "Resource")
     # Actions are compared without regard to case, resources with it.
-    action_matches = any(_matches(pattern.lower(), ACTION.lower()) for pattern in actions)
-    return action_matches and any(_matches(pattern, method_arn) for pattern in resources)
+    action_matches = any(matches(pattern.lower(), ACTION.lower()) for pattern in actions)
+    return action_matches and any(matches(pattern, method_arn) for pattern in resources)
 
 
 def _patterns(statement: Mapping[str, Any], name: str) -> list[str]:
@@ -56,7 +56,7 @@ def _patterns(statement: Mapping[str, Any], name: str) -> list[str]:
     return patterns
 
 
-def _matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     return _compiled(pattern).fullmatch(text) is not None
 
 

@@ -25,7 +25,10 @@ from scrutineer.local.function_environment import function_environment
 from scrutineer.local.function_pool import FunctionPool, InvokeResult
 from scrutineer.local.gateway import Gateway
 from scrutineer.local.http_server import HttpServer
+from scrutineer.local.iam_identities import finder
+from scrutineer.local.machines import Machine, create_machine
 from scrutineer.local.overrides import overridden
+from scrutineer.local.plan_records import PlanRecords, reader
 from scrutineer.local.pollers import Poller
 from scrutineer.local.ports import HOST, free_port
 from scrutineer.local.processes import Processes
@@ -37,7 +40,8 @@ from scrutineer.local.settings import StackSettings
 from scrutineer.local.signals import termination_as_exit, uninterrupted
 from scrutineer.local.stand_ins import ENDPOINT_NAME
 from scrutineer.local.template import load_template
-from scrutineer.local.template_model import Template
+from scrutineer.local.template_model import ACCOUNT, REGION, Template
+from scrutineer.local.usage_plans import UsagePlans
 from scrutineer.migrations import apply_migrations
 
 PATIENCE_S = 2.0
@@ -79,6 +83,16 @@ class LocalStack:
         """The values of the template's API keys by logical id, for authorizers to name."""
         plans = [plan for api in self.template.apis.values() for plan in api.plans]
         return {key_id: value for plan in plans for key_id, value in plan.keys.items()}
+
+    @property
+    def api_arn(self) -> str:
+        """What the ARN of every method of the API begins with: `…/{method}/{path}` follows."""
+        (api,) = self.template.apis.values()
+        return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/{api.stage}"
+
+    def create_machine(self, name: str, policy: Mapping[str, Any]) -> Machine:
+        """An IAM user of this stack with an access key and `policy`, an IAM policy document."""
+        return create_machine(self.client("iam"), name, policy)
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack's services."""
@@ -199,7 +213,8 @@ class LocalStack:
         self._async_invoker = AsyncInvoker(settings.async_retry_delays_s)
         self._cleanup.callback(self._async_invoker.stop)
         (api,) = self.template.apis.values()
-        gateway = Gateway(api, self.functions)
+        self._records = PlanRecords(api, UsagePlans(api.plans, clock=time.monotonic), read=reader(self.services_url))
+        gateway = Gateway(api, self.functions, records=self._records, find_identity=finder(self.services_url))
         self._cleanup.callback(gateway.close)
         server = self._serve(gateway, port=settings.gateway_port, name="gateway")
         self.url = f"{server.url}/{api.stage}"
@@ -212,6 +227,8 @@ class LocalStack:
 
     def _start_event_sources(self) -> None:
         self.services.create(self.template)
+        self._records.start()
+        self._cleanup.callback(self._records.stop)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         sources = [source for source in self.template.event_sources if source.enabled]
         pollers = []

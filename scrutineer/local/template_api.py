@@ -19,6 +19,7 @@ from scrutineer.local.template_resources import Resources
 INTEGRATION = "x-amazon-apigateway-integration"
 ANY_METHOD = "x-amazon-apigateway-any-method"
 AUTHORIZER = "x-amazon-apigateway-authorizer"
+AUTHORIZER_TYPE = "x-amazon-apigateway-authtype"
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", ANY_METHOD)
 # REST API's own limit: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 INTEGRATION_TIMEOUT_S = 29.0
@@ -115,9 +116,12 @@ def _routes(
                 raise TemplateUnsupported(where, f"an integration of type {integration.get('type')}")
             required = {name for entry in operation.get("security") or [] for name in entry}
             authorizers = [name for name in required if AUTHORIZER in schemes.get(name, {})]
-            others = required - set(authorizers) - {"api_key"}
-            if others or len(authorizers) > 1:
+            signed = {name for name in required if schemes.get(name, {}).get(AUTHORIZER_TYPE) == "awsSigv4"}
+            others = required - set(authorizers) - signed - {"api_key"}
+            if others or len(authorizers) + len(signed) > 1:
                 raise TemplateUnsupported(where, f"the security {', '.join(sorted(required))}")
+            if "credentials" in integration:
+                raise TemplateUnsupported(where, "a function invoked as its caller or a role (InvokeRole is not NONE)")
             yield RouteSpec(
                 path=path,
                 method="ANY" if method == ANY_METHOD else method.upper(),
@@ -125,6 +129,7 @@ def _routes(
                 authorizer=authorizers[0] if authorizers else None,
                 api_key_required="api_key" in required,
                 timeout_s=float(integration.get("timeoutInMillis", INTEGRATION_TIMEOUT_S * 1000)) / 1000,
+                signed=bool(signed),
             )
 
 
@@ -135,11 +140,15 @@ def _authorizer(logical_id: str, name: str, properties: Mapping[str, Any], resou
     uri = FUNCTION_URI.search(str(properties.get("authorizerUri")))
     if not uri:
         raise TemplateInvalid(f"{where}: authorizerUri is no function")
+    identity_sources = tuple(_identity_sources(where, str(properties.get("identitySource") or "")))
+    ttl_s = int(properties.get("authorizerResultTtlInSeconds", 300))
+    if ttl_s and not identity_sources:
+        raise TemplateInvalid(f"{where}: a cache (ReauthorizeEvery) needs an identity source")
     return AuthorizerSpec(
         name=name,
         function=resources.find("AWS::Lambda::Function", uri[1], where),
-        identity_sources=tuple(_identity_sources(where, str(properties.get("identitySource") or ""))),
-        ttl_s=int(properties.get("authorizerResultTtlInSeconds", 300)),
+        identity_sources=identity_sources,
+        ttl_s=ttl_s,
     )
 
 

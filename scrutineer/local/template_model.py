@@ -41,7 +41,10 @@ class AuthorizerSpec:
 
 @dataclass(frozen=True)
 class RouteSpec:
-    """`path` as in OpenAPI: `/v1/inspections/{inspection_id}`, or with a last greedy part, `/{proxy+}`."""
+    """`path` as in OpenAPI: `/v1/inspections/{inspection_id}`, or with a last greedy part, `/{proxy+}`.
+
+    `signed` is AWS_IAM: the caller signs with an access key, and no authorizer is asked.
+    """
 
     path: str
     method: str
@@ -49,6 +52,7 @@ class RouteSpec:
     authorizer: str | None
     api_key_required: bool
     timeout_s: float
+    signed: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,21 @@ from enum import Enum
 
 from scrutineer.local.template_model import UsagePlanSpec
 
+# A limit that is not given is the account's.
+ACCOUNT_RATE_PER_S = 10_000.0
+ACCOUNT_BURST = 5_000
+
 
 class Verdict(Enum):
     ADMITTED = "admitted"
     UNKNOWN_KEY = "unknown key"
     THROTTLED = "throttled"
     QUOTA_EXCEEDED = "quota exceeded"
+
+
+def allowance(rate_per_s: float, burst: int, duration_s: float) -> float:
+    """The most requests that a full token bucket lets through in `duration_s`, however many are sent."""
+    return burst + rate_per_s * duration_s
 
 
 class TokenBucket:
@@ -28,12 +37,22 @@ class TokenBucket:
         self._at = now
 
     def take(self, now: float) -> bool:
-        self._tokens = min(float(self._burst), self._tokens + max(0.0, now - self._at) * self._rate_per_s)
-        self._at = max(self._at, now)
+        self._settle(now)
         if self._tokens < 1:
             return False
         self._tokens -= 1
         return True
+
+    def change(self, rate_per_s: float, burst: int, now: float) -> None:
+        """New limits for the tokens that are there: a change is no fresh burst."""
+        self._settle(now)
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._tokens = min(self._tokens, float(burst))
+
+    def _settle(self, now: float) -> None:
+        self._tokens = min(float(self._burst), self._tokens + max(0.0, now - self._at) * self._rate_per_s)
+        self._at = max(self._at, now)
 
 
 class UsagePlans:
@@ -46,29 +65,31 @@ class UsagePlans:
         clock: Callable[[], float],
         today: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._plans = {value: (key_id, plan) for plan in plans for key_id, value in plan.keys.items()}
+        self._plans = _by_value(plans)
         self._clock = clock
         self._today = today
         self._buckets: dict[str, TokenBucket] = {}
         self._used: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
-    def key_id(self, value: str) -> str | None:
-        known = self._plans.get(value)
-        return known[0] if known else None
+    def replace(self, plans: Iterable[UsagePlanSpec]) -> None:
+        """Other plans from now on. What a key has used of its burst and quota stays used, also while it is away."""
+        known = _by_value(plans)
+        with self._lock:
+            self._plans = known
+            for value, plan in known.items():
+                if value in self._buckets:
+                    self._buckets[value].change(*_throttle(plan), self._clock())
 
     def admit(self, value: str | None) -> Verdict:
-        if value is None or value not in self._plans:
-            return Verdict.UNKNOWN_KEY
-        _, plan = self._plans[value]
         with self._lock:
+            plan = self._plans.get(value) if value is not None else None
+            if value is None or plan is None:
+                return Verdict.UNKNOWN_KEY
             if plan.rate_per_s is not None or plan.burst is not None:
                 bucket = self._buckets.get(value)
                 if bucket is None:
-                    # A limit that is not given is the account's: 10,000 a second, 5,000 at once.
-                    rate_per_s = plan.rate_per_s if plan.rate_per_s is not None else 10_000.0
-                    burst = plan.burst if plan.burst is not None else 5_000
-                    bucket = self._buckets[value] = TokenBucket(rate_per_s, burst, self._clock())
+                    bucket = self._buckets[value] = TokenBucket(*_throttle(plan), self._clock())
                 if not bucket.take(self._clock()):
                     return Verdict.THROTTLED
             if plan.quota_limit is not None:
@@ -77,6 +98,17 @@ class UsagePlans:
                     return Verdict.QUOTA_EXCEEDED
                 self._used[period] = self._used.get(period, 0) + 1
         return Verdict.ADMITTED
+
+
+def _by_value(plans: Iterable[UsagePlanSpec]) -> dict[str, UsagePlanSpec]:
+    return {value: plan for plan in plans for value in plan.keys.values()}
+
+
+def _throttle(plan: UsagePlanSpec) -> tuple[float, int]:
+    return (
+        plan.rate_per_s if plan.rate_per_s is not None else ACCOUNT_RATE_PER_S,
+        plan.burst if plan.burst is not None else ACCOUNT_BURST,
+    )
 
 
 def period_start(period: str, at: datetime) -> str:

@@ -64,6 +64,47 @@ def test_a_greedy_route_takes_any_method(client):
     assert (event["resource"], event["pathParameters"]) == ("/v1/files/{proxy+}", {"proxy": "a/b/c"})
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_every_method_reaches_its_function(client, method):
+    event = client.request(method, "/v1/files/a", content=b"text" if method != "GET" else None).json()
+    assert event["httpMethod"] == event["requestContext"]["httpMethod"] == method
+    assert event["body"] == (None if method == "GET" else "text")
+
+
+@pytest.mark.parametrize(
+    ("sent", "decoded"),
+    [
+        ("a%20b", "a b"),
+        ("a+b", "a+b"),
+        ("a%2Fb", "a/b"),
+        ("caf%C3%A9", "café"),
+        ("%2525", "%25"),
+        ("a%", "a%"),
+        ("..%2F..", "../.."),
+        ("%00", "\0"),
+    ],
+)
+def test_path_parameters_are_decoded_once(stack, sent, decoded):
+    address = urlsplit(stack.url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        request = f"GET /live/v1/echo/{sent} HTTP/1.1\r\nHost: here\r\nx-api-key: k\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        data = b"".join(iter(lambda: connection.recv(65536), b""))
+    event = json.loads(data.partition(b"\r\n\r\n")[2])
+    assert (event["pathParameters"], event["path"]) == ({"name": decoded}, f"/v1/echo/{sent}")
+
+
+def test_an_authorizer_without_identity_sources_is_asked_every_time(client, stack):
+    before = starts(stack, "AuthorizerFunction")
+    assert [client.get("/v1/every-time").status_code for _ in range(3)] == [200] * 3
+    del client.headers["x-api-key"]
+    # It decides itself which way in it takes.
+    assert client.get("/v1/every-time", headers={"Authorization": "Bearer someone"}).status_code == 200
+    assert client.get("/v1/every-time", headers={"Authorization": "Bearer denied"}).status_code == 403
+    assert client.get("/v1/every-time").status_code == 401
+    assert starts(stack, "AuthorizerFunction") - before == 6
+
+
 def test_an_open_route_needs_no_key(stack):
     answer = httpx.get(stack.url + "/v1/open", trust_env=False)
     assert answer.status_code == 200

@@ -7,7 +7,7 @@ import pytest
 from scrutineer.local.errors import TemplateUnsupported
 from scrutineer.local.function_pool import InvokeResult
 from scrutineer.local.gateway_event import MalformedAnswer, Request, answer_from
-from scrutineer.local.gateway_responses import GatewayResponses
+from scrutineer.local.gateway_responses import GatewayResponses, Refused
 from scrutineer.local.gateway_routes import Routes
 from scrutineer.local.pollers import handled_messages
 from scrutineer.local.queues import Received
@@ -67,14 +67,14 @@ def test_gateway_responses_take_the_template_and_the_default_of_their_class():
             "THROTTLED": GatewayResponseSpec(status=503, headers={"Retry-After": "'1'"}, templates={}),
         }
     )
-    denied = responses.answer("ACCESS_DENIED", {"requestId": "r"})
+    denied = responses.answer(Refused("ACCESS_DENIED"), {"requestId": "r"})
     assert denied.status == 403
     assert json.loads(denied.body) == {"m": "User is not authorized to access this resource", "t": "ACCESS_DENIED"}
     assert dict(denied.headers)["content-type"] == "application/problem+json"
     assert dict(denied.headers)["X-Id"] == "r"
-    throttled = responses.answer("THROTTLED", {})
+    throttled = responses.answer(Refused("THROTTLED"), {})
     assert (throttled.status, dict(throttled.headers)["Retry-After"]) == (503, "1")
-    failed = responses.answer("DEFAULT_5XX", {})
+    failed = responses.answer(Refused("DEFAULT_5XX"), {})
     assert (failed.status, json.loads(failed.body)) == (502, {"message": "Internal server error"})
 
 

@@ -136,6 +136,32 @@ def test_invalid_templates(tmp_path, resources):
         load(tmp_path, resources)
 
 
+def api_with(auth, **event_auth):
+    event = {"RestApiId": {"Ref": "A"}, "Path": "/a", "Method": "get", "Auth": event_auth}
+    api = {"StageName": "live", "Auth": auth}
+    return with_properties(Events={"E": {"Type": "Api", "Properties": event}}) | {
+        "A": {"Type": "AWS::Serverless::Api", "Properties": api}
+    }
+
+
+@pytest.mark.parametrize("role", ["CALLER_CREDENTIALS", "arn:aws:iam::000000000000:role/x"])
+def test_a_function_that_is_invoked_as_somebody_is_unsupported(tmp_path, role):
+    with pytest.raises(TemplateUnsupported, match="InvokeRole"):
+        load(tmp_path, api_with({}, Authorizer="AWS_IAM", InvokeRole=role))
+
+
+def test_a_signed_route(tmp_path):
+    (route,) = load(tmp_path, api_with({}, Authorizer="AWS_IAM", InvokeRole="NONE")).apis["A"].routes
+    assert (route.signed, route.authorizer, route.api_key_required) == (True, None, False)
+
+
+def test_an_authorizer_that_is_asked_every_time_needs_no_identity_source(tmp_path):
+    authorizer = {"FunctionArn": {"Fn::GetAtt": ["F", "Arn"]}, "FunctionPayloadType": "REQUEST"}
+    auth = {"Authorizers": {"X": {**authorizer, "Identity": {"ReauthorizeEvery": 0}}}}
+    spec = load(tmp_path, api_with(auth, Authorizer="X")).apis["A"].authorizers["X"]
+    assert (spec.ttl_s, spec.identity_sources) == (0, ())
+
+
 def test_irrelevant_types_pass(tmp_path):
     template = load(
         tmp_path,

@@ -2,7 +2,8 @@
 
 
 def handler(event, context):
-    key = next(value for name, value in event["headers"].items() if name.lower() == "x-api-key")
+    headers = {name.lower(): value for name, value in event["headers"].items()}
+    key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ") or "unauthorized"
     if key == "unauthorized":
         raise Exception("Unauthorized")
     if key == "broken":
@@ -24,7 +25,13 @@ def handler(event, context):
             ],
         },
         "context": {"client": "client-1", "tries": 3, "trusted": True},
-        "usageIdentifierKey": "nobody"
-        if key == "planless"
-        else f"{'slow' if key == 'slow' else 'fast'}-usage-key-0123456789",
+        "usageIdentifierKey": usage_key(key),
     }
+
+
+def usage_key(key):
+    """`plan:X` names the usage key X, so that a test can name one of its own."""
+    if key == "planless":
+        return "nobody"
+    named = key.removeprefix("plan:")
+    return named if named != key else f"{'slow' if key == 'slow' else 'fast'}-usage-key-0123456789"
