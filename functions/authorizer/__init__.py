@@ -1,1 +1,1 @@
-"""Who is it: an API key becomes a client, a role, a plan and a policy."""
+"""Who is it: an API key or a JWT becomes a principal, and what it may do a policy."""

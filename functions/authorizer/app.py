@@ -1,20 +1,20 @@
-"""Lambda authorizer (REQUEST type) of the REST API: an API key in, a policy and a principal out."""
+"""Lambda authorizer (REQUEST type) of the REST API: an API key or a JWT in, a policy and a principal out."""
 
 import os
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import (
-    APIGatewayAuthorizerRequestEvent,
-    APIGatewayAuthorizerResponse,
-)
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from authorizer.authorize import Principal, authorize
+from authorizer.authorize import Authorizer
+from authorizer.bearer_token import TokenCheck
+from authorizer.credential import Refused, credential_of
+from authorizer.policy import answer_for
 from authorizer.settings import Settings
+from authorizer.signing_keys import SigningKeys
 from core.composition import open_database
-from core.database import Database
 from core.observability import logger, metrics
+from core.principal_records import PrincipalRecords
 
 
 class Unauthorized(Exception):
@@ -25,40 +25,24 @@ class Unauthorized(Exception):
 
 
 @cache
-def database() -> Database:
-    return open_database(Settings.from_environment(os.environ).database)
+def authorizer() -> Authorizer:
+    settings = Settings.from_environment(os.environ)
+    tokens = settings.tokens
+    return Authorizer(
+        PrincipalRecords(open_database(settings.database)),
+        TokenCheck(tokens, SigningKeys(tokens.jwks_url, tokens.algorithms)) if tokens else None,
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    request = APIGatewayAuthorizerRequestEvent(event)
-    principal = authorize(database(), request.headers.get("x-api-key") or "")
-    if principal is None:
-        metrics.add_metric("KeyRefused", "Count", 1)
-        raise Unauthorized
-    return _allow(request, principal)
-
-
-def _allow(request: APIGatewayAuthorizerRequestEvent, principal: Principal) -> dict[str, Any]:
-    """The answer is cached for the key, whatever route it came by: so it covers all that the principal may call."""
-    arn = request.parsed_arn
-    response = APIGatewayAuthorizerResponse(
-        principal_id=principal.client_id,
-        region=arn.region,
-        aws_account_id=arn.aws_account_id,
-        api_id=arn.api_id,
-        stage=arn.stage,
-        context={
-            "client_id": principal.client_id,
-            "key_id": principal.key_id,
-            "role": principal.role,
-            "plan": principal.plan,
-        },
-        usage_identifier_key=principal.key_id,
-        partition=arn.partition,
-    )
-    for method in ("GET", "POST"):
-        for path in ("v1/inspections", "v1/inspections/*"):
-            response.allow_route(method, path)
-    return response.asdict()
+    try:
+        principal = authorizer()(credential_of(event))
+    except Refused as refused:
+        metrics.add_metric(refused.metric, "Count", 1)
+        request_id = event["requestContext"]["requestId"]
+        logger.info("credential refused", extra={"reason": refused.reason, "request_id": request_id})
+        # Without the cause: Lambda writes what was raised into the log.
+        raise Unauthorized from None
+    return answer_for(principal, event["methodArn"])
