@@ -8,7 +8,11 @@ from models.errors import LoadError
 from models.interface import LoadedModel, ModelOptions
 
 # By name, not by import: torch and transformers take seconds to import, and only the chosen family needs them.
-FAMILIES = {"internvl": "models.internvl.loader", "clip": "models.clip.loader"}
+FAMILIES = {
+    "internvl": "models.internvl.loader",
+    "clip": "models.clip.loader",
+    "blip-2": "models.blip2.loader",
+}
 
 
 def load_model(options: ModelOptions) -> LoadedModel:

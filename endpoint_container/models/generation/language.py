@@ -92,3 +92,13 @@ def _endings(language: Language, endings: Sequence[Ending], prefix: int, state: 
         input_ids=ids[None], attention_mask=mask, position_ids=places[None], past_key_values=state, use_cache=True
     ).last_hidden_state
     return hidden
+
+
+def end_tokens(model: PreTrainedModel, *more: int) -> frozenset[int]:
+    """All tokens at which a checkpoint's own files say that a text ends, and `more`."""
+    configs: list[Any] = [model.generation_config, model.config.get_text_config(decoder=True)]
+    ends = set(more)
+    for config in configs:
+        found = config.eos_token_id
+        ends |= {found} if isinstance(found, int) else set(found or ())
+    return frozenset(ends)

@@ -85,6 +85,12 @@ def clip_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def blip2_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BLIP-2 with random weights and a manifest."""
+    return checkpoints.write_blip2(tmp_path_factory.mktemp("models") / "tiny-blip2")
+
+
+@pytest.fixture(scope="session")
 def encoded_photo() -> Callable[..., bytes]:
     """Makes an image of noise: the same seed, the same pixels."""
 

@@ -18,7 +18,7 @@ from models.generation.slot_writer import SlotText, SlotWriter
 from models.writing import Draft, Ending
 
 VOCABULARY, IMAGE, END = 64, 3, 5
-SIZES = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+SIZES: dict[str, Any] = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
 def qwen2() -> Any:
