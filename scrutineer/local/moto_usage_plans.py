@@ -1,6 +1,5 @@
 """Where moto 5.2.5 keeps usage plans otherwise than API Gateway does: a caller that passes here must pass there."""
 
-from decimal import Decimal
 from typing import Any
 
 from moto.apigateway.exceptions import (
@@ -14,7 +13,7 @@ from moto.apigateway.models import APIGatewayBackend, UsagePlan, UsagePlanKey
 RATE = "/throttle/rateLimit"
 
 
-class StageAttached(BadRequestException):
+class BadRequest(BadRequestException):
     code = 400
 
 
@@ -39,12 +38,15 @@ def _apply_patch_operations(self: UsagePlan, patch_operations: list[dict[str, An
     _original_patch(self, [operation for operation in patch_operations if operation["path"] != RATE])
     for operation in patch_operations:
         if operation["path"] == RATE:
-            self.throttle["rateLimit"] = float(Decimal(operation["value"]))
+            try:
+                self.throttle["rateLimit"] = float(operation["value"])
+            except (KeyError, ValueError):
+                raise BadRequest(f"Invalid patch operation on {RATE}") from None
 
 
 def _delete_usage_plan(self: APIGatewayBackend, usage_plan_id: str) -> None:
     if self.get_usage_plan(usage_plan_id).api_stages:
-        raise StageAttached("Cannot delete a usage plan that has API stages: remove the stages first.")
+        raise BadRequest("Cannot delete a usage plan that has API stages: remove the stages first.")
     self.usage_plans.pop(usage_plan_id)
     self.usage_plan_keys.pop(usage_plan_id, None)
 

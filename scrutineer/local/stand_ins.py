@@ -1,6 +1,6 @@
 """What `Ref` and `GetAtt` mean on one machine: local addresses for resources, fixed outputs for nested stacks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scrutineer.local.errors import TemplateUnsupported
@@ -27,11 +27,15 @@ NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
 
 
 class LocalAttributes:
-    """Names resources as CloudFormation would: the given name, else stack name and logical id."""
+    """Names resources as CloudFormation would: the given name, else stack name and logical id.
 
-    def __init__(self, resources: Mapping[str, Any], queues_url: str) -> None:
+    `resolve` turns a property's intrinsic functions into its value.
+    """
+
+    def __init__(self, resources: Mapping[str, Any], queues_url: str, *, resolve: Callable[[Any], Any]) -> None:
         self._resources = resources
         self._queues_url = queues_url
+        self._resolve = resolve
 
     def name(self, logical_id: str) -> str:
         resource = self._resources[logical_id]
@@ -50,12 +54,9 @@ class LocalAttributes:
                 return self.get_att(logical_id, "Id")
             case "AWS::ApiGateway::RestApi":
                 return logical_id.lower()
-            case (
-                "AWS::ApiGateway::ApiKey"
-                | "AWS::ApiGateway::UsagePlan"
-                | "AWS::ApiGateway::Stage"
-                | "AWS::ApiGateway::Deployment"
-            ):
+            case "AWS::ApiGateway::Stage":
+                return str(self._resolve(self._resources[logical_id]["Properties"]["StageName"]))
+            case "AWS::ApiGateway::ApiKey" | "AWS::ApiGateway::UsagePlan" | "AWS::ApiGateway::Deployment":
                 return logical_id
             case (
                 "AWS::Lambda::Function"

@@ -71,7 +71,7 @@ def read_api(logical_id: str, properties: Mapping[str, Any], resources: Resource
         ),
         binary_media_types=tuple(dict.fromkeys(media_type.replace("~1", "/") for media_type in media_types)),
         stage_variables={name: str(value) for name, value in (stage.get("Variables") or {}).items()},
-        plans=tuple(_plans(logical_id, stage_id, resources)),
+        plans=tuple(_plans(logical_id, str(stage["StageName"]), resources)),
         rate_per_s=rate_per_s,
         burst=burst,
     )
@@ -184,7 +184,7 @@ def _responses(responses: Mapping[str, Any]) -> dict[str, GatewayResponseSpec]:
     return specs
 
 
-def _plans(api_id: str, stage_id: str, resources: Resources) -> Iterator[UsagePlanSpec]:
+def _plans(logical_id: str, stage_name: str, resources: Resources) -> Iterator[UsagePlanSpec]:
     keys = {
         # A key without a value gets one from API Gateway; so it does here.
         key_id: str(key.get("Value") or secrets.token_hex(20))
@@ -193,7 +193,12 @@ def _plans(api_id: str, stage_id: str, resources: Resources) -> Iterator[UsagePl
     }
     attachments = list(resources.all("AWS::ApiGateway::UsagePlanKey"))
     for plan_id, plan in resources.all("AWS::ApiGateway::UsagePlan"):
-        stages = [stage for stage in plan.get("ApiStages") or [] if stage["ApiId"] == resources.attributes.ref(api_id)]
+        api_id = resources.attributes.ref(logical_id)
+        stages = [
+            stage
+            for stage in plan.get("ApiStages") or []
+            if (stage["ApiId"], str(stage["Stage"])) == (api_id, stage_name)
+        ]
         if not stages:
             continue
         if any("Throttle" in stage for stage in stages):

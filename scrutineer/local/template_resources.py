@@ -13,7 +13,9 @@ from scrutineer.local.translation import Translated
 class Resources:
     def __init__(self, translated: Translated, queues_url: str) -> None:
         self._resources: dict[str, Any] = translated.document["Resources"]
-        self.attributes = LocalAttributes(self._resources, queues_url)
+        self.attributes = LocalAttributes(
+            self._resources, queues_url, resolve=lambda value: self._resolver.resolve(value)
+        )
         self._resolver = Resolver(translated.document, translated.parameters, self.attributes)
         for logical_id, resource in self._resources.items():
             if self._resolver.exists(logical_id):

@@ -1,6 +1,8 @@
 """Usage plans and keys that boto3 keeps in API Gateway's records, at work in the gateway."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -91,6 +93,22 @@ def test_a_changed_quota_bites_and_what_was_used_stays_used(stack, records, make
     assert ask(stack, value).json()["code"] == "QUOTA_EXCEEDED"
 
 
+def test_many_at_once_get_no_more_than_the_quota(stack, make_plan):
+    value = "client-crowd-0000000000"
+    make_plan(value, quota={"limit": 5, "period": "DAY"})
+    assert within(lambda: ask(stack, value).status_code == 200)
+    barrier = threading.Barrier(16)
+
+    def ask_with_the_others(_):
+        barrier.wait()
+        return ask(stack, value).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(ask_with_the_others, range(16)))
+    # The function has fewer slots than there are callers; whoever waits for one was let in.
+    assert sum(status != 429 for status in statuses) == 4
+
+
 def test_a_changed_rate_bites(stack, records, make_plan):
     value = "client-rate-00000000000"
     plan, _ = make_plan(value, throttle={"rateLimit": 100.0, "burstLimit": 100})
@@ -116,6 +134,8 @@ def test_the_records_keep_the_rules_of_aws(stack, records, make_plan):
     # A plan with stages cannot be deleted.
     with pytest.raises(records.exceptions.BadRequestException):
         records.delete_usage_plan(usagePlanId=plan)
+    with pytest.raises(records.exceptions.BadRequestException):
+        records.update_usage_plan(usagePlanId=plan, patchOperations=replace("/throttle/rateLimit", "fast"))
     with pytest.raises(records.exceptions.NotFoundException):
         records.delete_usage_plan(usagePlanId="nothing")
     with pytest.raises(records.exceptions.NotFoundException):

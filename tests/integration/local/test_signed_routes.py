@@ -1,6 +1,8 @@
 """AWS_IAM routes, called by machines with access keys of the stack's own IAM."""
 
+import contextlib
 import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ from botocore.credentials import Credentials
 
 from scrutineer.local.gateway import Gateway
 from scrutineer.local.http_server import HttpServer
+from scrutineer.local.iam_identities import finder
 from scrutineer.local.template_model import ACCOUNT
 
 ECHO = "/iam/echo/one"
@@ -160,17 +163,36 @@ def test_an_assumed_role(stack, iam):
     assert send(stack, limited, method="GET", body=b"").status_code == 200
 
 
-def test_without_the_aws_services_nobody_is_recognised(stack, machine):
-    from scrutineer.local.iam_identities import finder
-
+@pytest.fixture
+def another_gateway(stack):
+    """The same API behind a gateway with other parts; gives its address."""
     (api,) = stack.template.apis.values()
+    with contextlib.ExitStack() as cleanup:
+
+        def start(**parts):
+            gateway = Gateway(api, stack.functions, **parts)
+            cleanup.callback(gateway.close)
+            server = HttpServer(gateway, name="another-gateway")
+            cleanup.callback(server.stop)
+            server.start()
+            return f"{server.url}/{api.stage}"
+
+        yield start
+
+
+def test_without_the_aws_services_nobody_is_recognised(stack, machine, another_gateway):
     # Nothing listens on port 9.
-    gateway = Gateway(api, stack.functions, find_identity=finder("http://127.0.0.1:9"))
-    server = HttpServer(gateway, name="lonely-gateway")
-    server.start()
-    try:
-        answer = send(stack, credentials_of(machine), url=f"{server.url}/live")
-        assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (500, "AuthorizerFailureException")
-    finally:
-        server.stop()
-        gateway.close()
+    url = another_gateway(find_identity=finder("http://127.0.0.1:9"))
+    answer = send(stack, credentials_of(machine), url=url)
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (500, "AuthorizerFailureException")
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(-6, 403), (-4, 200), (4, 200), (6, 403)])
+def test_a_signature_is_good_for_five_minutes(stack, machine, another_gateway, minutes, status):
+    url = another_gateway(
+        find_identity=finder(stack.services_url), now=lambda: datetime.now(UTC) + timedelta(minutes=minutes)
+    )
+    answer = send(stack, credentials_of(machine), url=url)
+    assert answer.status_code == status
+    if status == 403:
+        assert error(answer) == (403, "InvalidSignatureException", "INVALID_SIGNATURE")

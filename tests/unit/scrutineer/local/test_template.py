@@ -24,6 +24,8 @@ def test_functions(sample):
     assert echo.code_dir == SAMPLE.parent / "functions"
     assert echo.environment["STEP_QUEUE_URL"] == f"{QUEUES}/000000000000/scrutineer-StepQueue"
     assert echo.environment["DATABASE_HOST"] == "127.0.0.1"
+    # What `!Ref` of a stage means: its name.
+    assert echo.environment["STAGE"] == "live"
 
 
 def test_api(sample):
