@@ -170,7 +170,9 @@ def plausible(name: str, value: Any, endpoint_kind: str) -> str:
         return value
     if name == "ENDPOINT_KIND":
         return endpoint_kind
-    return "https://example.com/" if name.endswith("_URL") else "example"
+    if name == "JWT_ALGORITHMS":
+        return "RS256"
+    return "https://example.com/" if name.endswith(("_URL", "_ISSUER")) else "example"
 
 
 def is_rate(expression: str) -> bool:

@@ -43,7 +43,7 @@ STATUS_BY_CODE = {
     "unavailable": 503,
     "timeout": 504,
 }
-AUTHORIZER = "KeyAuthorizer"
+AUTHORIZER = "CallerAuthorizer"
 OPEN_ROUTES = {("get", "/v1/openapi.json"), ("get", "/v1/docs")}
 
 
@@ -97,9 +97,12 @@ def test_every_path_is_there_for_machines_in_aws_too(resources: Mapping[str, Any
             ), path
 
 
-def test_a_revoked_key_dies_within_a_minute(resources: Mapping[str, Any]) -> None:
+def test_api_gateway_keeps_no_answer_of_the_authorizer(resources: Mapping[str, Any]) -> None:
+    """What is revoked dies when the function's own memory ends; and a key, a JWT or neither all get to the function."""
     schemes = resources["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
-    assert schemes["KeyAuthorizer"]["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] <= 60
+    authorizer = schemes[AUTHORIZER]["x-amazon-apigateway-authorizer"]
+    assert authorizer["authorizerResultTtlInSeconds"] == 0
+    assert not authorizer.get("identitySource")
 
 
 def test_no_secret_key_is_in_api_gateway(resources: Mapping[str, Any]) -> None:
