@@ -93,7 +93,7 @@ def _has_admin(cursor: Any) -> bool:
     """Whether a key or a member that still works is an admin."""
     cursor.execute(
         "SELECT 1 FROM api_keys k JOIN clients c ON c.client_id = k.client_id"
-        " WHERE k.role = 'admin' AND c.disabled_at IS NULL"
+        " WHERE k.role = 'admin' AND k.scopes IS NULL AND c.disabled_at IS NULL"
         " AND (k.revoked_at IS NULL OR k.revoked_at > UTC_TIMESTAMP(6))"
         " AND (k.expires_at IS NULL OR k.expires_at > UTC_TIMESTAMP(6))"
         " UNION ALL SELECT 1 FROM members m JOIN clients c ON c.client_id = m.client_id"

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from scrutineer import running_stack
 from scrutineer.cli.console import err, out
+from scrutineer.cli.gateway_address import Key, Url, gateway_address
 from scrutineer.client import Client
 from scrutineer.errors import UserError
 from scrutineer.report import show
@@ -28,12 +28,12 @@ def inspect(
         str | None, typer.Option(help="The same key again leads to the same inspection.")
     ] = None,
     wait: Annotated[int, typer.Option(help="Seconds to wait for the verdict; 0 returns at once.", min=0)] = 60,
-    url: Annotated[str | None, typer.Option(envvar="SCRUTINEER_URL", help="The gateway, stage included.")] = None,
-    key: Annotated[str | None, typer.Option(envvar="SCRUTINEER_API_KEY", help="The API key.")] = None,
+    url: Url = None,
+    key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the inspection as JSON.")] = False,
 ) -> None:
     """Have photos inspected. Exit code: 0 passed, 3 failed, 4 review, 5 rejected, 6 not final yet, 7 no verdict."""
-    found = _address(url, key)
+    found = gateway_address(url, key)
     described = {"description": item, **_attributes(attribute or [])}
     with Client(found.url, found.key) as client, err.status("Sending the photos …") as status:
         inspection = client.inspect(
@@ -50,17 +50,6 @@ def inspect(
     else:
         show(out, inspection)
     raise typer.Exit(_exit_code(inspection))
-
-
-def _address(url: str | None, key: str | None) -> running_stack.RunningStack:
-    running = running_stack.find()
-    if url is None and running is not None:
-        return running_stack.RunningStack(running.url, key or running.key)
-    if url is None:
-        raise UserError("Where is the gateway? Give --url (or SCRUTINEER_URL), or start one here by `scrutineer up`.")
-    if key is None:
-        raise UserError("Give --key, or better SCRUTINEER_API_KEY.")
-    return running_stack.RunningStack(url, key)
 
 
 def _attributes(pairs: list[str]) -> dict[str, Any]:

@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from scrutineer.cli import bootstrap, demo, inspect, migrate, up
+from scrutineer.cli import (
+    audit,
+    bootstrap,
+    clients,
+    demo,
+    gateway,
+    inspect,
+    keys,
+    members,
+    migrate,
+    plans,
+    roles,
+    up,
+    usage,
+    whoami,
+)
 from scrutineer.cli.console import err
 from scrutineer.errors import UserError
 from scrutineer.local.errors import LocalStackError
@@ -21,6 +36,10 @@ app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)
 app.command("migrate")(migrate.migrate)
 app.command("bootstrap")(bootstrap.bootstrap)
+app.command("whoami")(whoami.whoami)
+app.command("roles")(roles.roles)
+for group in (clients, keys, members, plans, usage, audit, gateway):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 
 def run() -> None:
@@ -28,7 +47,7 @@ def run() -> None:
     try:
         app()
     except (UserError, LocalStackError) as error:
-        err.print(f"Error: {error}", style="bold red", markup=False)
+        err.print(f"Error: {error}", style="bold red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -39,5 +58,6 @@ def run() -> None:
             f"This is a bug in Scrutineer ({type(error).__name__}: {error}). Set SCRUTINEER_DEBUG=1 for the traceback.",
             style="bold red",
             markup=False,
+            soft_wrap=True,
         )
         sys.exit(70)

@@ -1,5 +1,6 @@
 """A local stack with a client that may use it: what `up` and `demo` have in common."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ def started(*, port: int, model: Path, data: Path | None) -> Iterator[tuple[Loca
 
 
 def first_key(stack: LocalStack) -> str:
-    """An admin's key for a first client, known to the usage plan. In a kept data folder it takes the last run's place.
+    """An admin's key for a first client, who is on the usage plan. In a kept folder it ends the key of the last run.
 
     Raises UserError where the stack's records of API Gateway can't follow.
     """
@@ -40,8 +41,8 @@ def first_key(stack: LocalStack) -> str:
             key = _key_of_template(stack, connection)
     if RECONCILE in stack.functions:
         result = stack.invoke(RECONCILE, {})
-        if result.function_error:
-            raise UserError(f"The usage plan does not know the first key: {RECONCILE} failed; see {stack.logs}.")
+        if result.function_error or json.loads(result.payload)["left"]:
+            raise UserError(f"The usage plan does not know the first client: {RECONCILE} failed; see {stack.logs}.")
     return key
 
 

@@ -18,7 +18,7 @@ def scrutineer(*arguments: str, **environment: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("command", ["", "up", "inspect", "demo", "migrate", "bootstrap"])
+@pytest.mark.parametrize("command", ["", "up", "inspect", "demo", "migrate", "bootstrap", "keys", "keys create"])
 def test_every_command_has_help(command: str) -> None:
     done = scrutineer(*command.split(), "--help")
     assert done.returncode == 0

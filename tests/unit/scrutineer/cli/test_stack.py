@@ -1,5 +1,6 @@
 """The first key of a local stack, against a real database: what API Gateway holds follows what the tables say."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ class Stack:
 
     logs = Path("logs")
 
-    def __init__(self, database: Connection, *, error: str | None = None) -> None:
+    def __init__(self, database: Connection, *, error: str | None = None, left: int = 0) -> None:
         self.database = database
         self.functions = {"ReconcileFunction": None}
         self.invoked: list[tuple[str, Any, list[tuple[Any, ...]]]] = []
-        self._error = error
+        self._error, self._left = error, left
 
     def invoke(self, function: str, event: Any) -> InvokeResult:
         self.invoked.append((function, event, self.live()))
-        return InvokeResult(payload=b"{}", function_error=self._error, cold=True)
+        return InvokeResult(json.dumps({"mended": 1, "left": self._left}).encode(), self._error, cold=True)
 
     def live(self) -> list[tuple[Any, ...]]:
         with self.database.open() as connection, connection.cursor() as cursor:
@@ -48,7 +49,10 @@ def test_in_a_kept_folder_the_client_stays_and_the_last_key_ends(empty_database:
     assert stack.live() == [(client, again[:8], "admin")]
 
 
-def test_records_that_can_not_follow_are_told_and_no_key_is(empty_database: Connection) -> None:
+@pytest.mark.parametrize("outcome", [{"error": "Unhandled"}, {"left": 1}])
+def test_records_that_can_not_follow_are_told_and_no_key_is(
+    empty_database: Connection, outcome: dict[str, Any]
+) -> None:
     with pytest.raises(UserError, match="ReconcileFunction failed") as refused:
-        first_key(Stack(empty_database, error="Unhandled"))  # type: ignore[arg-type]
+        first_key(Stack(empty_database, **outcome))  # type: ignore[arg-type]
     assert "scr_" not in str(refused.value)
