@@ -96,7 +96,8 @@ def drive(url: str, key: str, concurrency: int, count: int) -> list[tuple[float,
 
 def work_alone(endpoint: str, count: int) -> list[float]:
     """Milliseconds for the same photos judged, prepared and asked about, in this process."""
-    from precheck.photo import analyse, prepare
+    from core.photo_pixels import prepare
+    from precheck.photo import analyse
 
     photos = [base64.b64decode(photo["data"]) for photo in json.loads(json.loads(EVENT.read_text())["body"])["photos"]]
     spent = []

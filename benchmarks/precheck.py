@@ -17,7 +17,8 @@ from PIL import Image, ImageFilter
 from scipy.stats import spearmanr
 
 from benchmarks.report import arguments, median, tell
-from precheck.photo import analyse, prepare
+from core.photo_pixels import prepare
+from precheck.photo import analyse
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket", "retina", "immunohistochemistry", "hubble_deep_field")
 BLUR_PX = (0, 1, 2, 3, 5, 8)

@@ -71,3 +71,31 @@ class WorkerSettings:
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "WorkerSettings":
         return cls(lease_s=number(env, "LEASE_S", least=1), max_attempts=number(env, "MAX_ATTEMPTS", least=1))
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """Any place that speaks `/invocations`: `sagemaker` and an endpoint's name, or `url` and an address."""
+
+    kind: str
+    address: str
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str], name: str = "ENDPOINT") -> "EndpointSettings":
+        """`sagemaker:NAME` or `http(s)://…`."""
+        found = cls.optional_from_environment(env, name)
+        if found is None:
+            raise InvalidSetting(f"{name} is empty")
+        return found
+
+    @classmethod
+    def optional_from_environment(cls, env: Mapping[str, str], name: str) -> "EndpointSettings | None":
+        """The same, or None where the setting is empty."""
+        value = text(env, name)
+        if value.startswith("sagemaker:") and value != "sagemaker:":
+            return cls("sagemaker", value.removeprefix("sagemaker:"))
+        if value.startswith(("http://", "https://")):
+            return cls("url", value)
+        if value:
+            raise InvalidSetting(f"{name} must be sagemaker:NAME or an http(s) address, not {value!r}")
+        return None

@@ -45,13 +45,13 @@ class Allowance:
     burst: int
     limits: tuple[Limit, ...]
 
-    def check(self, task: str) -> None:
+    def check(self, task: str, *, units: int = 1, places: int = 1) -> None:
         """Refuse early what `take` would refuse; cheap, and not the last word. Raises NotOnPlan and the 429s."""
         if task not in self.tasks:
             raise NotOnPlan(f"The plan {self.plan} does not include {task}.")
         for limit in self.limits:
-            if limit.left == 0:
-                raise _exceeded(limit)
+            if limit.left < (places if limit.window_s is None else units):
+                raise _exceeded(limit, units)
 
 
 class UsageRecords:
@@ -67,30 +67,37 @@ class UsageRecords:
             raise Forbidden("The client is disabled.")
         return _allowance(row)
 
-    def charge(self, client_id: str, task: str) -> None:
-        """Take a place and a unit for work that has no row of its own. Raises the 429s, NotOnPlan, Forbidden."""
-        self._database.transaction(lambda transaction: take(transaction, client_id, task))
+    def charge(self, client_id: str, task: str, units: int) -> None:
+        """Count units of work that is done at once and has no row of its own.
 
-    def release(self, client_id: str, task: str, *, refund: bool) -> None:
-        """Give the place of `charge` back, and the unit too where the failure is ours."""
-        self._database.transaction(lambda transaction: _give_back(transaction, client_id, task, "UTC_DATE()", refund))
+        It takes none of the places: a worker that dies could never give one back. Raises QuotaExceeded, NotOnPlan,
+        Forbidden.
+        """
+        self._database.transaction(lambda transaction: take(transaction, client_id, task, units=units, places=0))
+
+    def refund(self, client_id: str, task: str, units: int) -> None:
+        """Give back what `charge` counted today: the failure was ours."""
+        self._database.transaction(
+            lambda transaction: _give_back(transaction, client_id, task, "UTC_DATE()", units=units, places=0)
+        )
 
 
-def take(transaction: Transaction, client_id: str, task: str) -> None:
-    """Count one unit and one running piece of work, or raise what stands against it and change nothing.
+def take(transaction: Transaction, client_id: str, task: str, *, units: int = 1, places: int = 1) -> None:
+    """Count units of a quota and places at once, or raise what stands against it and change nothing.
 
     Last in its transaction: the client's row is locked from here to the commit. Raises QuotaExceeded,
     TooManyRunning, NotOnPlan, Forbidden.
     """
-    if not transaction.execute(_TAKE, {"client_id": client_id, "task": task}):
+    asked = {"client_id": client_id, "task": task, "units": units, "places": places}
+    if not transaction.execute(_TAKE, asked):
         # A client is made with its row of usage; one that was put in by hand gets it here.
         transaction.execute(_FIRST_USE, (client_id,))
-        if not transaction.execute(_TAKE, {"client_id": client_id, "task": task}):
-            raise _refusal(transaction, client_id, task)
+        if not transaction.execute(_TAKE, asked):
+            raise _refusal(transaction, client_id, task, units, places)
     transaction.execute(
-        "INSERT INTO client_usage_days (client_id, day, task, accepted) VALUES (%s, UTC_DATE(), %s, 1)"
-        " ON DUPLICATE KEY UPDATE accepted = accepted + 1",
-        (client_id, task),
+        "INSERT INTO client_usage_days (client_id, day, task, accepted) VALUES (%s, UTC_DATE(), %s, %s)"
+        " ON DUPLICATE KEY UPDATE accepted = accepted + %s",
+        (client_id, task, units, units),
     )
 
 
@@ -100,46 +107,45 @@ def settle_inspection(transaction: Transaction, inspection_id: str, client_id: s
         "SELECT DATE(accepted_at) AS day FROM rvpxbverification_request_data WHERE inspection_id = %s", (inspection_id,)
     )
     assert accepted is not None
-    _give_back(transaction, client_id, INSPECT, f"DATE('{accepted['day']:%Y-%m-%d}')", end in REFUNDED)
+    day = f"DATE('{accepted['day']:%Y-%m-%d}')"
+    _give_back(transaction, client_id, INSPECT, day, units=1 if end in REFUNDED else 0, places=1)
 
 
-def _give_back(transaction: Transaction, client_id: str, task: str, day: str, refund: bool) -> None:
+def _give_back(transaction: Transaction, client_id: str, task: str, day: str, *, units: int, places: int) -> None:
     """`day` is SQL for the day on which it was taken: what has been counted anew since is not touched."""
     month = _first_of_month(day)
-    refunded = (
-        f", day_count = IF(day = {day} AND day_count > 0, day_count - 1, day_count)"
-        f", month_count = IF(month = {month} AND month_count > 0, month_count - 1, month_count)"
-    )
     changed = transaction.execute(
-        f"UPDATE client_usage SET running = running - 1{refunded if refund else ''}"
-        " WHERE client_id = %s AND running > 0",
-        (client_id,),
+        "UPDATE client_usage SET running = running - %(places)s"
+        f", day_count = IF(day = {day}, day_count - LEAST(day_count, %(units)s), day_count)"
+        f", month_count = IF(month = {month}, month_count - LEAST(month_count, %(units)s), month_count)"
+        " WHERE client_id = %(client_id)s AND running >= %(places)s",
+        {"client_id": client_id, "units": units, "places": places},
     )
-    if changed and refund:
+    if changed and units:
         transaction.execute(
-            "UPDATE client_usage_days SET refunded = refunded + 1"
-            f" WHERE client_id = %s AND day = {day} AND task = %s AND refunded < accepted",
-            (client_id, task),
+            "UPDATE client_usage_days SET refunded = refunded + %(units)s WHERE client_id = %(client_id)s"
+            f" AND day = {day} AND task = %(task)s AND refunded + %(units)s <= accepted",
+            {"client_id": client_id, "task": task, "units": units},
         )
 
 
-def _refusal(transaction: Transaction, client_id: str, task: str) -> ScrutineerError:
+def _refusal(transaction: Transaction, client_id: str, task: str, units: int, places: int) -> ScrutineerError:
     row = transaction.one(_ALLOWANCE, (client_id,))
     if row is None:
         return Forbidden("The client is disabled.")
     try:
-        _allowance(row).check(task)
+        _allowance(row).check(task, units=units, places=places)
     except ScrutineerError as error:
         return error
     # Between the two statements somebody gave a place back.
     return TooManyRunning("The plan's limits were reached a moment ago.", retry_after_s=COME_BACK_S)
 
 
-def _exceeded(limit: Limit) -> ScrutineerError:
+def _exceeded(limit: Limit, units: int) -> ScrutineerError:
     if limit.window_s is None:
         detail = f"{limit.used} of {limit.most} inspections are under way."
         return TooManyRunning(detail, retry_after_s=COME_BACK_S)
-    detail = f"All {limit.most} inspections of this {limit.name} are used."
+    detail = f"Of this {limit.name}'s {limit.most}, {limit.left} are left; {units} more are asked for."
     return QuotaExceeded(detail, retry_after_s=limit.resets_in_s)
 
 
@@ -172,15 +178,15 @@ _MONTH_USED = f"IF(client_usage.month = {_THIS_MONTH}, client_usage.month_count,
 
 # MySQL assigns from left to right, so the counts are made before the dates that they are judged by.
 _TAKE = (
-    f"UPDATE client_usage SET day_count = {_DAY_USED} + 1, month_count = {_MONTH_USED} + 1, running = running + 1,"
-    f" day = UTC_DATE(), month = {_THIS_MONTH}"
+    f"UPDATE client_usage SET day_count = {_DAY_USED} + %(units)s, month_count = {_MONTH_USED} + %(units)s,"
+    f" running = running + %(places)s, day = UTC_DATE(), month = {_THIS_MONTH}"
     " WHERE client_id = %(client_id)s AND EXISTS ("
     " SELECT 1 FROM clients c JOIN plans p ON p.plan = c.plan"
     " WHERE c.client_id = client_usage.client_id AND c.disabled_at IS NULL"
     " AND JSON_CONTAINS(p.tasks, JSON_QUOTE(%(task)s))"
-    f" AND (p.quota_day IS NULL OR {_DAY_USED} < p.quota_day)"
-    f" AND (p.quota_month IS NULL OR {_MONTH_USED} < p.quota_month)"
-    " AND (p.concurrent IS NULL OR client_usage.running < p.concurrent))"
+    f" AND (p.quota_day IS NULL OR {_DAY_USED} + %(units)s <= p.quota_day)"
+    f" AND (p.quota_month IS NULL OR {_MONTH_USED} + %(units)s <= p.quota_month)"
+    " AND (p.concurrent IS NULL OR %(places)s = 0 OR client_usage.running < p.concurrent))"
 )
 _FIRST_USE = (
     "INSERT IGNORE INTO client_usage (client_id, day, month)"

@@ -23,7 +23,7 @@ from core.observability import logger
 from core.states import State
 from core.storage import ObjectStore, photo_key
 from core.usage import INSPECT, Allowance
-from inspections.inline_photo import DecodedPhoto, decode
+from core.inline_photo import DecodedPhoto, decode
 
 UPLOADS_AT_ONCE = 6
 

@@ -4,10 +4,10 @@ import os
 
 from core import aws
 from core.composition import Stage, open_stage
+from core.endpoint import open_endpoint
 from core.stage_handler import stage_handler
 from core.states import State
 from core.storage import S3ObjectStore
-from invoke.endpoint import open_endpoint
 from invoke.invoke import Invoke
 from invoke.settings import Settings
 
@@ -16,7 +16,7 @@ def stage() -> Stage:
     settings = Settings.from_environment(os.environ)
     return open_stage(
         takes=State.PRECHECKED,
-        work=Invoke(S3ObjectStore(aws.s3(), settings.bucket), open_endpoint(settings.endpoint)),
+        work=Invoke(S3ObjectStore(aws.s3(), settings.bucket), open_endpoint(settings.endpoint, settings.fallback)),
         database=settings.database,
         worker=settings.worker,
         queue_urls={State.PRECHECKED: settings.invoke_queue_url, State.INFERRED: settings.format_queue_url},

@@ -13,13 +13,13 @@ from typing import Any
 from core import checklists
 from core.capture import capture, captured_answer
 from core.checklists import Checklist
+from core.endpoint import Endpoint
 from core.model_answer import InvalidAnswer, checked
 from core.observability import logger, metrics
 from core.states import State
 from core.storage import ObjectStore, capture_key, prepared_key
 from core.work_records import Claimed
 from core.worker import Advanced, Outcome
-from invoke.endpoint import Endpoint
 
 TRANSFERS_AT_ONCE = 6
 
@@ -45,13 +45,13 @@ class Invoke:
             )
         )
         answered = self._endpoint.invoke(_request(claimed, checklist, photos), claimed.inspection_id)
-        checked(answered, checklist.questions)
+        checked(answered.data, checklist.questions)
         metrics.add_metric("EndpointCalls", "Count", 1)
         kept = capture(
             claimed.inspection_id,
             asked=_described(claimed, checklist),
-            answered=answered,
-            served_by=self._endpoint.name,
+            answered=answered.data,
+            served_by=answered.served_by,
         )
         # A worker that was frozen here while another one finished must not replace what that one judged.
         put = self._store.put_once if earlier is None else self._store.put

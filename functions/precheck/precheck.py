@@ -9,11 +9,12 @@ from core.checklists import PhotoRules
 from core.contract import PhotoQuality
 from core.errors import PhotosUnusable
 from core.observability import metrics
+from core.photo_pixels import DamagedPhoto, prepare
 from core.states import State
 from core.storage import ObjectStore, photo_key, prepared_key
 from core.work_records import Claimed
 from core.worker import Advanced, Ended, Outcome
-from precheck.photo import DamagedPhoto, analyse, prepare
+from precheck.photo import analyse
 from precheck.quality import damaged, judge
 
 TRANSFERS_AT_ONCE = 6

@@ -9,11 +9,11 @@ import pytest
 
 from core import checklists
 from core.contract import InspectionInput
+from core.endpoint import Answered, EndpointRefused, UrlEndpoint
 from core.errors import ScrutineerError, Unavailable
 from core.model_answer import checked
 from core.storage import prepared_key
 from core.work_records import Claimed
-from invoke.endpoint import EndpointRefused, UrlEndpoint
 from invoke.invoke import Invoke
 from models.inspection import Inspection
 from models.internvl.prompt import item_block
@@ -29,14 +29,12 @@ RETRIED = {"model_defunct", "model_failed", "model_output_invalid", "not_ready"}
 class RecordingEndpoint:
     """Keeps the request and gives the golden answer."""
 
-    name = "recording"
-
     def __init__(self) -> None:
         self.asked: dict[str, Any] = {}
 
-    def invoke(self, body: bytes, inspection_id: str) -> bytes:
+    def invoke(self, body: bytes, inference_id: str) -> Answered:
         self.asked = json.loads(body)
-        return (GOLDEN / "inspect.response.json").read_bytes()
+        return Answered((GOLDEN / "inspect.response.json").read_bytes(), "recording")
 
 
 def golden_request() -> dict[str, Any]:

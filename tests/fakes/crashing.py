@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 from core.database import Database, Row, Transaction, Values
+from core.endpoint import Answered, Endpoint
 from core.queues import Queue
 from core.settings import DatabaseSettings
 from core.storage import ObjectStore
-from invoke.endpoint import Endpoint
 
 T = TypeVar("T")
 Mode = Literal["before", "after", "stall"]
@@ -98,10 +98,9 @@ class GatedEndpoint:
     def __init__(self, endpoint: Endpoint, gate: Gate) -> None:
         self._endpoint = endpoint
         self._gate = gate
-        self.name = endpoint.name
 
-    def invoke(self, body: bytes, inspection_id: str) -> bytes:
-        return self._gate.step("endpoint", lambda: self._endpoint.invoke(body, inspection_id))
+    def invoke(self, body: bytes, inference_id: str) -> Answered:
+        return self._gate.step("endpoint", lambda: self._endpoint.invoke(body, inference_id))
 
 
 class GatedDatabase(Database):

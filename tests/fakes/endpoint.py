@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core import checklists
+from core.endpoint import Answered
 
 MODEL = {"name": "fake", "version": "1", "digest": "sha256:0"}
 
@@ -29,15 +30,13 @@ def answer_to(body: bytes, probability: float = 0.97, instead: Mapping[str, str]
 class FakeEndpoint:
     """An `Endpoint`. `asked` holds (inspection id, body) of every call; `answer` may be replaced, and may raise."""
 
-    name = "fake:endpoint"
-
     def __init__(self, answer: Callable[[bytes], bytes] = answer_to) -> None:
         self.asked: list[tuple[str, bytes]] = []
         self.answer = answer
 
-    def invoke(self, body: bytes, inspection_id: str) -> bytes:
-        self.asked.append((inspection_id, body))
-        return self.answer(body)
+    def invoke(self, body: bytes, inference_id: str) -> Answered:
+        self.asked.append((inference_id, body))
+        return Answered(self.answer(body), "fake:endpoint")
 
 
 def _answer(question: Mapping[str, Any], chosen: str | None, probability: float) -> dict[str, Any]:

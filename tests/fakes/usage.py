@@ -23,19 +23,19 @@ def allowance(**changes: Any) -> Allowance:
 
 
 class FixedUsage(UsageRecords):
-    """Every client has `allowance`; `charged` and `released` note what was asked."""
+    """Every client has `allowance`; `charged` and `refunded` note what was asked."""
 
     def __init__(self, allowance: Allowance = GENEROUS) -> None:
         self.fixed = allowance
-        self.charged: list[tuple[str, str]] = []
-        self.released: list[tuple[str, str, bool]] = []
+        self.charged: list[tuple[str, str, int]] = []
+        self.refunded: list[tuple[str, str, int]] = []
 
     def allowance(self, client_id: str) -> Allowance:
         return self.fixed
 
-    def charge(self, client_id: str, task: str) -> None:
-        self.fixed.check(task)
-        self.charged.append((client_id, task))
+    def charge(self, client_id: str, task: str, units: int) -> None:
+        self.fixed.check(task, units=units, places=0)
+        self.charged.append((client_id, task, units))
 
-    def release(self, client_id: str, task: str, *, refund: bool) -> None:
-        self.released.append((client_id, task, refund))
+    def refund(self, client_id: str, task: str, units: int) -> None:
+        self.refunded.append((client_id, task, units))

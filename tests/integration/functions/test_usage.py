@@ -197,17 +197,27 @@ def test_five_hundred_at_once_for_the_last_place(database: Database, connect: Ca
     assert len(database.all("SELECT 1 FROM rvpxbverification_request_data")) == 2
 
 
-def test_charge_and_release(database: Database) -> None:
+def test_charge_and_refund(database: Database) -> None:
     usage = UsageRecords(database)
-    usage.charge("client-a", "embed")
+    usage.charge("client-a", "embed", 3)
     accepted(database)
-    assert counted(database) == (2, 2, 2)
-    usage.release("client-a", "embed", refund=False)
-    assert counted(database) == (2, 2, 1)
-    usage.charge("client-a", "embed")
-    usage.release("client-a", "embed", refund=True)
-    assert counted(database) == (2, 2, 1)
-    assert history(database) == [("embed", 2, 1), ("inspect", 1, 0)]
+    assert counted(database) == (4, 4, 1)
+    usage.charge("client-a", "embed", 5)
+    usage.refund("client-a", "embed", 5)
+    assert counted(database) == (4, 4, 1)
+    assert history(database) == [("embed", 8, 5), ("inspect", 1, 0)]
+
+
+def test_units_are_taken_whole_or_not_at_all(database: Database) -> None:
+    on_plan(database, quota_day=5, concurrent=0)
+    usage = UsageRecords(database)
+    usage.charge("client-a", "embed", 3)
+    with pytest.raises(QuotaExceeded, match="2 are left; 3 more"):
+        usage.charge("client-a", "embed", 3)
+    usage.charge("client-a", "embed", 2)
+    with pytest.raises(NotOnPlan):
+        usage.charge("client-a", "describe", 1)
+    assert counted(database) == (5, 5, 0)
 
 
 def test_allowance_tells_what_is_left(database: Database) -> None:

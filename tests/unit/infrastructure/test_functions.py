@@ -168,8 +168,8 @@ def plausible(name: str, value: Any, endpoint_kind: str) -> str:
     """A value such as the deployed function finds."""
     if isinstance(value, str):
         return value
-    if name == "ENDPOINT_KIND":
-        return endpoint_kind
+    if name in ("ENDPOINT", "FALLBACK_ENDPOINT"):
+        return "sagemaker:example" if endpoint_kind == "sagemaker" else "https://example.com/"
     if name == "JWT_ALGORITHMS":
         return "RS256"
     return "https://example.com/" if name.endswith(("_URL", "_ISSUER")) else "example"

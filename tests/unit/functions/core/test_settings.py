@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from authorizer.settings import Settings as AuthorizerSettings
-from core.settings import DatabaseSettings, InvalidSetting, WorkerSettings, choice, number, text
+from core.settings import DatabaseSettings, EndpointSettings, InvalidSetting, WorkerSettings, choice, number, text
 from format.settings import Settings as FormatSettings
 from inspections.settings import Settings as InspectionsSettings
-from invoke.settings import EndpointSettings
 from invoke.settings import Settings as InvokeSettings
 from precheck.settings import Settings as PrecheckSettings
 from sweeper.settings import Settings as SweeperSettings
@@ -28,7 +27,7 @@ PRECHECK, INVOKE, FORMAT = (
     {f"{stage}_QUEUE_URL": f"http://{stage.lower()}"} for stage in ("PRECHECK", "INVOKE", "FORMAT")
 )
 BUCKET = {"BUCKET": "photos"}
-ENDPOINT = {"ENDPOINT_KIND": "url", "ENDPOINT_URL": "http://model"}
+ENDPOINT = {"ENDPOINT": "http://model", "FALLBACK_ENDPOINT": ""}
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (AuthorizerSettings.from_environment, DATABASE),
     (InspectionsSettings.from_environment, DATABASE | BUCKET | PRECHECK),
@@ -86,9 +85,7 @@ def test_malformed_number_is_named(value: str) -> None:
 
 
 def test_malformed_choice_is_named_with_what_it_may_be() -> None:
-    with pytest.raises(InvalidSetting, match=r"^ENDPOINT_KIND must be one of sagemaker, url, not 'ftp'$"):
-        EndpointSettings.from_environment({"ENDPOINT_KIND": "ftp"})
-    with pytest.raises(InvalidSetting, match="DATABASE_TLS"):
+    with pytest.raises(InvalidSetting, match=r"^DATABASE_TLS must be one of true, false, not 'yes'$"):
         DatabaseSettings.from_environment(DATABASE | {"DATABASE_TLS": "yes"})
 
 
@@ -105,9 +102,24 @@ def test_iam_needs_no_password() -> None:
     assert "DATABASE_PASSWORD" not in recorded.read
 
 
-def test_endpoint_reads_the_address_of_its_kind() -> None:
-    env = {"ENDPOINT_KIND": "sagemaker", "ENDPOINT_NAME": "internvl", "ENDPOINT_URL": ""}
+def test_endpoint_is_a_sagemaker_name_or_an_address() -> None:
+    env = {"ENDPOINT": "sagemaker:internvl", "FALLBACK_ENDPOINT": "https://model/"}
     assert EndpointSettings.from_environment(env) == EndpointSettings("sagemaker", "internvl")
+    assert EndpointSettings.optional_from_environment(env, "FALLBACK_ENDPOINT") == EndpointSettings(
+        "url", "https://model/"
+    )
+    assert EndpointSettings.optional_from_environment({"FALLBACK_ENDPOINT": ""}, "FALLBACK_ENDPOINT") is None
+
+
+@pytest.mark.parametrize("value", ["sagemaker:", "internvl", "ftp://model", " http://model"])
+def test_malformed_endpoint_is_named(value: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^ENDPOINT must be sagemaker:NAME or an http"):
+        EndpointSettings.from_environment({"ENDPOINT": value})
+
+
+def test_endpoint_that_must_be_there() -> None:
+    with pytest.raises(InvalidSetting, match=r"^ENDPOINT is empty$"):
+        EndpointSettings.from_environment({"ENDPOINT": ""})
 
 
 def test_readers_return_what_is_set() -> None:

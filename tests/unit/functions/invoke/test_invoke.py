@@ -6,13 +6,13 @@ import json
 import pytest
 
 from core.capture import capture, captured_answer
+from core.endpoint import EndpointRefused, EndpointUnavailable
 from core.errors import Unavailable
 from core.model_answer import InvalidAnswer
 from core.states import State
 from core.storage import MissingObject, capture_key, prepared_key
 from core.work_records import Claimed
 from core.worker import Advanced
-from invoke.endpoint import EndpointRefused, EndpointUnavailable
 from invoke.invoke import Invoke
 from tests.fakes.endpoint import FakeEndpoint, answer_to
 from tests.fakes.inspections import CHECKLIST, claimed

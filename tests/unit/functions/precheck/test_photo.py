@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.photo_header import UnreadablePhoto, read_header
-from precheck.photo import Analysis, DamagedPhoto, _draft, analyse, prepare
+from core.photo_pixels import DamagedPhoto, draft, prepare
+from precheck.photo import Analysis, analyse
 from tests.fakes.photos import GPS_LATITUDE, SUFFIX, encode, photo, scene, with_exif
 
 MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "HEIF": "image/heic"}
@@ -122,7 +123,7 @@ def test_twelve_megapixels_leave_as_a_few_hundred_kilobytes(twelve_megapixels: b
 def test_twelve_megapixels_are_never_unpacked_whole(twelve_megapixels: bytes) -> None:
     for mode, long_side_px, decoded in (("L", 1000, (1000, 750)), ("RGB", 1344, (2000, 1500))):
         image = Image.open(io.BytesIO(twelve_megapixels))
-        _draft(image, mode, long_side_px)
+        draft(image, mode, long_side_px)
         assert image.size == decoded
     analysis = analyse(twelve_megapixels, "image/jpeg")
     assert (analysis.width, analysis.height) == (4000, 3000)

@@ -9,15 +9,17 @@ import pytest
 import urllib3
 from botocore.config import Config
 
-from invoke.endpoint import (
+from core.endpoint import (
     READ_TIMEOUT_S,
+    Answered,
     EndpointRefused,
     EndpointUnavailable,
+    FallbackEndpoint,
     SageMakerEndpoint,
     UrlEndpoint,
     open_endpoint,
 )
-from invoke.settings import EndpointSettings
+from core.settings import EndpointSettings
 from tests.fakes.http_endpoint import HttpEndpoint, serving
 
 ID = "insp_" + "a" * 26
@@ -59,11 +61,10 @@ def error(server: HttpEndpoint, status: int, code: str, **more: Any) -> None:
 def test_url_request_and_answer(server: HttpEndpoint, pool: urllib3.PoolManager) -> None:
     server.body = b'{"answers": []}'
     endpoint = UrlEndpoint(pool, server.url + "/")
-    assert endpoint.invoke(b'{"task": "inspect"}', ID) == b'{"answers": []}'
+    assert endpoint.invoke(b'{"task": "inspect"}', ID) == Answered(b'{"answers": []}', f"url:{server.url}")
     ((path, headers, body),) = server.requests
     assert (path, body) == ("/invocations", b'{"task": "inspect"}')
     assert (headers["Content-Type"], headers["X-Inference-Id"]) == ("application/json", ID)
-    assert endpoint.name == f"url:{server.url}"
 
 
 @pytest.mark.parametrize(
@@ -113,11 +114,10 @@ def test_url_where_nobody_listens(pool: urllib3.PoolManager) -> None:
 
 def test_sagemaker_request_and_answer(server: HttpEndpoint, sagemaker: SageMakerEndpoint) -> None:
     server.body = b'{"answers": []}'
-    assert sagemaker.invoke(b'{"task": "inspect"}', ID) == b'{"answers": []}'
+    assert sagemaker.invoke(b'{"task": "inspect"}', ID) == Answered(b'{"answers": []}', "sagemaker:internvl")
     ((path, headers, body),) = server.requests
     assert (path, body) == ("/endpoints/internvl/invocations", b'{"task": "inspect"}')
     assert headers["X-Amzn-SageMaker-Inference-Id"] == ID
-    assert sagemaker.name == "sagemaker:internvl"
 
 
 @pytest.mark.parametrize(
@@ -175,3 +175,63 @@ def test_the_settings_name_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     config = endpoint._client.meta.config
     assert (config.read_timeout, config.retries["total_max_attempts"]) == (READ_TIMEOUT_S, 1)
     endpoint._client.close()
+
+
+def test_a_fallback_is_opened_behind_it() -> None:
+    first, second = EndpointSettings("url", "http://model"), EndpointSettings("url", "http://other")
+    assert isinstance(open_endpoint(first, second), FallbackEndpoint)
+
+
+class Scripted:
+    """An endpoint that answers with its own name, or raises."""
+
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name = name
+        self.error = error
+        self.asked = 0
+
+    def invoke(self, body: bytes, inference_id: str) -> Answered:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return Answered(body, self.name)
+
+
+def test_the_fallback_is_asked_where_the_first_is_away_and_the_answer_says_so() -> None:
+    first, second = Scripted("first", EndpointUnavailable("away")), Scripted("second")
+    assert FallbackEndpoint(first, second).invoke(b"x", ID) == Answered(b"x", "second")
+    first.error = None
+    assert FallbackEndpoint(first, second).invoke(b"x", ID) == Answered(b"x", "first")
+    assert (first.asked, second.asked) == (2, 1)
+
+
+def test_what_the_first_refuses_is_refused() -> None:
+    first, second = Scripted("first", EndpointRefused(413)), Scripted("second")
+    with pytest.raises(EndpointRefused):
+        FallbackEndpoint(first, second).invoke(b"x", ID)
+    assert second.asked == 0
+
+
+def test_both_away() -> None:
+    first, second = (Scripted(name, EndpointUnavailable(name)) for name in ("first", "second"))
+    with pytest.raises(EndpointUnavailable, match="second"):
+        FallbackEndpoint(first, second).invoke(b"x", ID)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (
+            b'{"code": "text_too_long", "detail": "x", "field": "inputs[0].text", "status": 400}',
+            {"code": "text_too_long", "detail": "x", "field": "inputs[0].text"},
+        ),
+        (b"", {}),
+        (b"not JSON", {}),
+        (b"[]", {}),
+        (b'{"detail": "without a code"}', {}),
+    ],
+)
+def test_what_the_container_said_is_kept(body: bytes, problem: dict[str, str]) -> None:
+    refused = EndpointRefused(400, body)
+    assert refused.problem == problem
+    assert refused.detail == "The model endpoint answered 400."

@@ -7,7 +7,7 @@ import pytest
 
 from core.contract import PhotoInput
 from core.errors import InvalidPhoto, PhotoTooLarge
-from inspections.inline_photo import decode
+from core.inline_photo import decode
 from tests.fakes.photos import bomb, photo
 
 
