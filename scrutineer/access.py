@@ -38,7 +38,6 @@ def bootstrap(
     plan: str = "standard",
     force: bool = False,
     replace: bool = False,
-    key_id: str | None = None,
 ) -> NewKey:
     """An admin's key for the client of that name, which is made if there is none, with a line in the audit log.
 
@@ -59,7 +58,7 @@ def bootstrap(
         client_id = _client(cursor, client_name, plan)
         if replace:
             _revoke_earlier(cursor, client_id)
-        return _key(cursor, client_id, key_id or new_identifier("key"))
+        return _key(cursor, client_id)
 
 
 def new_key() -> str:
@@ -138,16 +137,16 @@ def _revoke_earlier(cursor: Any, client_id: str) -> None:
         _note(cursor, client_id, "keys:revoke", key_id, {"key_id": key_id})
 
 
-def _key(cursor: Any, client_id: str, key_id: str) -> NewKey:
-    new = NewKey(client_id, key_id, new_key())
+def _key(cursor: Any, client_id: str) -> NewKey:
+    new = NewKey(client_id, new_identifier("key"), new_key())
     hint = new.key[:HINT_LENGTH]
     cursor.execute(
         "INSERT INTO api_keys (key_id, client_id, name, key_hash, hint, role, created_at)"
         " VALUES (%s, %s, %s, %s, %s, 'admin', UTC_TIMESTAMP(6))",
-        (key_id, client_id, FIRST_KEY_NAME, hashlib.sha256(new.key.encode()).digest(), hint),
+        (new.key_id, client_id, FIRST_KEY_NAME, hashlib.sha256(new.key.encode()).digest(), hint),
     )
-    after = {"key_id": key_id, "client_id": client_id, "name": FIRST_KEY_NAME, "hint": hint, "role": "admin"}
-    _note(cursor, client_id, "keys:create", key_id, after)
+    after = {"key_id": new.key_id, "client_id": client_id, "name": FIRST_KEY_NAME, "hint": hint, "role": "admin"}
+    _note(cursor, client_id, "keys:create", new.key_id, after)
     return new
 
 

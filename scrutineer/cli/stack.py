@@ -47,9 +47,12 @@ def first_key(stack: LocalStack) -> str:
 
 
 def _key_of_template(stack: LocalStack, connection: Any) -> str:
-    """Its id is the one that the template puts into the usage plan."""
-    key_id = stack.usage_keys[FIRST_KEY]
+    """Its client has the id that the template puts into the usage plan."""
+    new = bootstrap(connection, client_name=FIRST_CLIENT, force=True, replace=True)
     with connection.cursor() as cursor:
-        # A kept data folder may hold the key of an earlier run, which nobody knows any more.
-        cursor.execute("DELETE FROM api_keys WHERE key_id = %s", (key_id,))
-    return bootstrap(connection, client_name=FIRST_CLIENT, force=True, key_id=key_id).key
+        for table in ("clients", "api_keys", "client_usage"):
+            cursor.execute(
+                f"UPDATE {table} SET client_id = %s WHERE client_id = %s", (stack.usage_keys[FIRST_KEY], new.client_id)
+            )
+    connection.commit()
+    return new.key

@@ -1,6 +1,5 @@
 """The first admin key: what reaches a real database is what the functions look for."""
 
-import hashlib
 import json
 import re
 import threading
@@ -9,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from admin.changes import Deed
+from admin.keys import HINT_CHARACTERS, PREFIX
+from authorizer.authorize import hash_credential
+from authorizer.credential import ApiKey, credential_of
 from core.database import Database
 from core.identifiers import is_identifier
 from core.principal_records import PrincipalRecords
 from core.roles import Role
 from core.settings import DatabaseSettings
-from scrutineer.access import NewKey, bootstrap, new_key
+from scrutineer.access import HINT_LENGTH, KEY_PREFIX, NewKey, bootstrap, new_key
 from scrutineer.database_address import Connection
 from scrutineer.errors import UserError
 
@@ -41,7 +44,7 @@ def test_the_functions_take_the_key_for_an_admin_on_the_standard_plan(empty_data
     at = empty_database
     functions = Database(DatabaseSettings(at.host, at.port, at.name, at.user, "password", False, at.password))
     with closing(functions):
-        found = PrincipalRecords(functions).by_key_hash(hashlib.sha256(new.key.encode()).digest())
+        found = PrincipalRecords(functions).by_key_hash(hash_credential(new.key))
     assert found is not None
     assert (found.client_id, found.actor, found.role, found.plan) == (new.client_id, new.key_id, Role.ADMIN, "standard")
     assert is_identifier(new.client_id, "client")
@@ -52,6 +55,12 @@ def test_keys_have_256_random_bits_and_a_prefix_for_scanners() -> None:
     keys = {new_key() for _ in range(50)}
     assert len(keys) == 50
     assert all(re.fullmatch(r"scr_[A-Za-z0-9_-]{43}", key) for key in keys)
+
+
+def test_a_key_is_like_those_that_the_functions_make() -> None:
+    assert (KEY_PREFIX, HINT_LENGTH) == (PREFIX, HINT_CHARACTERS)
+    key = new_key()
+    assert credential_of({"headers": {"x-api-key": key}}) == ApiKey(key)
 
 
 def test_the_key_itself_is_nowhere_in_the_database(empty_database: Connection, rows, tables: list[str]) -> None:
@@ -68,8 +77,8 @@ def test_the_client_can_be_counted_and_the_log_says_who_made_it(empty_database: 
     assert rows("SELECT day = UTC_DATE(), DAYOFMONTH(month) FROM client_usage") == [(1, 1)]
     lines = rows("SELECT actor, action, target, client_id, after_it FROM audit_log ORDER BY sequence")
     assert [line[:4] for line in lines] == [
-        ("bootstrap", "clients:create", new.client_id, new.client_id),
-        ("bootstrap", "keys:create", new.key_id, new.client_id),
+        ("bootstrap", Deed.CREATE_CLIENT, new.client_id, new.client_id),
+        ("bootstrap", Deed.CREATE_KEY, new.key_id, new.client_id),
     ]
     assert json.loads(lines[1][4])["role"] == "admin"
 
@@ -118,7 +127,7 @@ def test_a_replacing_key_ends_the_one_before_and_only_that(empty_database: Conne
     again = made(empty_database, force=True, replace=True)
     assert rows("SELECT key_id FROM api_keys WHERE revoked_at IS NOT NULL") == [(first.key_id,)]
     assert again.client_id == first.client_id != other.client_id
-    assert ("keys:revoke", first.key_id) in rows("SELECT action, target FROM audit_log")
+    assert (Deed.REVOKE_KEY, first.key_id) in rows("SELECT action, target FROM audit_log")
 
 
 @pytest.mark.parametrize(
