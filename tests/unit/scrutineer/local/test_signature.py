@@ -23,6 +23,19 @@ SESSION = dataclasses.replace(USER, access_key_id="ASIALOCAL", session_token="th
 IDENTITIES = {identity.access_key_id: identity for identity in (USER, SESSION)}
 
 
+class CarelessAuth(SigV4Auth):
+    """Signs all but one header."""
+
+    def __init__(self, *arguments, leaves_out):
+        super().__init__(*arguments)
+        self.leaves_out = leaves_out
+
+    def headers_to_sign(self, request):
+        headers = super().headers_to_sign(request)
+        del headers[self.leaves_out]
+        return headers
+
+
 def signed(
     identity=USER,
     *,
@@ -33,11 +46,12 @@ def signed(
     query="",
     headers=(),
     body=BODY,
+    leaves_out="",
 ):
     """A request as botocore signs it, and the time at which it did."""
     request = AWSRequest("POST", f"http://{HOST}{PATH}{'?' if query else ''}{query}", dict(headers), body)
     credentials = Credentials(identity.access_key_id, secret or identity.secret, token or identity.session_token)
-    SigV4Auth(credentials, service, region).add_auth(request)
+    CarelessAuth(credentials, service, region, leaves_out=leaves_out).add_auth(request)
     sent = (("Host", HOST), *request.headers.items())
     at = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     return Request("POST", PATH.removeprefix("/live"), query, sent, body, "127.0.0.1", "HTTP/1.1", "r"), at
@@ -164,6 +178,12 @@ def test_a_stolen_header_does_not_fit_another_request(options, path):
 @pytest.mark.parametrize("options", [{"region": "us-east-1"}, {"service": "s3"}, {"secret": "another"}])
 def test_a_signature_for_something_else_is_refused(options):
     assert refusal(*signed(**options)) == INVALID
+
+
+@pytest.mark.parametrize("name", ["host", "x-amz-date"])
+def test_host_and_date_must_be_signed(name):
+    assert refusal(*signed(leaves_out=name)) == INVALID
+    assert verify(*signed(leaves_out="x-thing", headers=[("X-Thing", "one")])) is USER
 
 
 @pytest.mark.parametrize("name", ["Authorization", "X-Amz-Date", "Host", "X-Amz-Content-SHA256"])
