@@ -17,6 +17,8 @@ from scrutineer.local.template_model import Template
 REFERENCE = Path(__file__).parent / "reference.md"
 FUNCTIONS = ROOT / "functions"
 SETTINGS = {
+    "API_ID": "The API whose stage the clients' keys and usage plans open.",
+    "API_STAGE": "That stage.",
     "AWS_LAMBDA_LOG_FORMAT": "Lambda's own lines as `JSON` too.",
     "AWS_LAMBDA_LOG_LEVEL": "The least severe line that Lambda keeps.",
     "BUCKET": "The inspection bucket.",
@@ -36,6 +38,7 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CloudWatch namespace of the metrics.",
     "POWERTOOLS_SERVICE_NAME": "The stage's name in logs, metrics and traces.",
     "PRECHECK_QUEUE_URL": "The queue of the precheck stage.",
+    "STACK_NAME": "How the names of our keys and usage plans in API Gateway begin.",
     "SWEEP_AFTER_S": "Seconds that a commit may stay without its message before the sweeper sends one.",
 }
 

@@ -20,6 +20,18 @@ def sqs() -> Any:
     return boto3.client("sqs", config=Config(retries={"mode": "standard", "max_attempts": 3}))
 
 
+@cache
+def api_gateway() -> Any:
+    """Its control plane, which refuses more than some calls a second: what fails here is mended by the schedule."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "apigateway",
+        config=Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=1, read_timeout=5),
+    )
+
+
 def database_token(host: str, port: int, user: str) -> str:
     """An IAM sign-in token for RDS Proxy: a presigned request, made without any call, valid for 15 minutes."""
     import boto3

@@ -49,6 +49,8 @@ def test_the_handler_takes_its_event(stack: LocalStack, event: Path) -> None:
             assert answer == {"batchItemFailures": []}
         case ["sweeper"]:
             assert set(answer) == {"sent", "given_up"}
+        case ["reconcile"]:
+            assert set(answer) == {"mended", "left"}
         case ["retention"]:
             assert answer == {"erased": 0}
         case ["inspections", "create"]:

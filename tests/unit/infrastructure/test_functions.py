@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-STAGES = ["authorizer", "inspections", "precheck", "invoke", "format", "sweeper", "retention", "documentation"]
+STAGES = [
+    "authorizer",
+    "inspections",
+    "precheck",
+    "invoke",
+    "format",
+    "sweeper",
+    "retention",
+    "admin",
+    "reconcile",
+    "documentation",
+]
 
 # Prints what each stage's settings read, asked in a process of its own: a stage's name is a top-level package there.
 READS = """

@@ -14,6 +14,14 @@ WITHOUT_RESOURCE = {
 }
 AWS_MANAGED = {"service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
 
+APIGATEWAY = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
+GATEWAY_RECORDS = {
+    "apigateway:GET": [f"{APIGATEWAY}/apikeys", f"{APIGATEWAY}/usageplans", f"{APIGATEWAY}/usageplans/*/keys"],
+    "apigateway:POST": [f"{APIGATEWAY}/apikeys", f"{APIGATEWAY}/usageplans", f"{APIGATEWAY}/usageplans/*/keys"],
+    "apigateway:PATCH": [f"{APIGATEWAY}/apikeys/*", f"{APIGATEWAY}/usageplans/*"],
+    "apigateway:DELETE": [f"{APIGATEWAY}/apikeys/*", f"{APIGATEWAY}/usageplans/*"],
+}
+
 # What each stage may do besides writing logs, sending traces and, but for documentation, using the database.
 GRANTS = {
     "Authorizer": {},
@@ -43,6 +51,8 @@ GRANTS = {
     },
     "Sweeper": {"sqs:SendMessage": ["PrecheckQueue", "InvokeQueue", "FormatQueue"]},
     "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
+    "Admin": GATEWAY_RECORDS,
+    "Reconcile": GATEWAY_RECORDS,
     "Documentation": {},
 }
 RECEIVING = {"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}

@@ -1,0 +1,35 @@
+"""`/v1/me` and `/v1/admin/…`: who may ask, and how much."""
+
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from admin import client_routes, key_routes, member_routes, plan_routes, report_routes
+from admin.services import Services
+from admin.settings import Settings
+from core import aws, front_door
+from core.composition import open_database
+from core.observability import logger, metrics, traced
+from core.problem_responses import answer_with_problems
+
+app = APIGatewayRestResolver(enable_validation=True)
+answer_with_problems(app)
+for routes in (report_routes, client_routes, key_routes, member_routes, plan_routes):
+    app.include_router(routes.router)
+
+
+@cache
+def services() -> Services:
+    settings = Settings.from_environment(os.environ)
+    return Services(open_database(settings.database), settings.stack_name, aws.api_gateway)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@traced
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    app.context["services"] = services()
+    return front_door.answer(app, event, context, services().database)
