@@ -1,6 +1,7 @@
-"""Fits one temperature a question on the calibration split: `python -m demo_model.calibrate`.
+"""Fits a temperature and a margin a question on the calibration split: `python -m demo_model.calibrate`.
 
-Temperature scaling as in Guo et al., "On Calibration of Modern Neural Networks" (2017).
+Temperature scaling as in Guo et al., "On Calibration of Modern Neural Networks" (2017). The margin is where doubt
+begins: of the answers that reach it, SURE are right.
 """
 
 import argparse
@@ -19,10 +20,24 @@ GRID = torch.logspace(
 )  # temperatures tried: 0.5 to 7.9; where nothing is wrong, less always fits better
 
 
+SURE = 0.99
+
+
 def fit_temperature(scored: Scored) -> float:
     """The temperature of the least negative log-likelihood."""
     losses = [cross_entropy(scored.logits / temperature, scored.right).item() for temperature in GRID]
     return round(float(GRID[int(torch.tensor(losses).argmin())]), 3)
+
+
+def fit_margin(scored: Scored, temperature: float) -> float:
+    """The least margin at and above which a share of SURE answers is right; 1 where there is none."""
+    best, second = scored.probabilities(temperature).topk(2).values.unbind(-1)
+    margins, order = (best - second).sort(descending=True)
+    right = (scored.logits.argmax(-1) == scored.right)[order].double().cumsum(0)
+    sure = right / torch.arange(1, len(right) + 1) >= SURE
+    if sure[-1]:
+        return 0.0
+    return round(margins[int(sure.nonzero()[-1])].item(), 3) if sure.any() else 1.0
 
 
 def main() -> None:
@@ -33,9 +48,10 @@ def main() -> None:
     model, tokenizer, _ = read_artifact(arguments.artifact)
     results = score(model, tokenizer, read_questions(), *inspections_of(read_bank(arguments.bank, "calibrate")))
     temperatures = {name: fit_temperature(scored) for name, scored in results.items()}
-    write_json(arguments.artifact / CALIBRATION, {"temperatures": temperatures, "default": 1.0})
+    margins = {name: fit_margin(scored, temperatures[name]) for name, scored in results.items()}
+    write_json(arguments.artifact / CALIBRATION, {"temperatures": temperatures, "default": 1.0, "margins": margins})
     write_manifest(arguments.artifact)
-    print(temperatures)
+    print(temperatures, margins)
 
 
 if __name__ == "__main__":

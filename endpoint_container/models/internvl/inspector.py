@@ -1,5 +1,6 @@
 """The inspect task on InternVL, and the loaded model that offers it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,6 +17,7 @@ from models.interface import CacheCounts, Cost, FollowUp, ModelIdentity, TaskRun
 from models.internvl.attention import continue_causally
 from models.internvl.calibration import Calibration
 from models.internvl.encoding import EncodedPrompt, PromptEncoder
+from models.internvl.golden import Golden
 from models.internvl.grouping import group_prompts
 from models.internvl.photo_features import PhotoFeatures, PreparedPhoto, photo_key
 from models.internvl.preprocessing import Preprocessing
@@ -25,6 +27,7 @@ from models.internvl.shared_prefix import SharedPrefixes
 from models.internvl.tiling import Grid, tile_count
 from models.photo import Photo
 
+LOGGER = logging.getLogger(__name__)
 # Positions that pass the language model together: bounds its memory, and more make neither CPU nor GPU faster.
 LANGUAGE_TOKENS = 8192
 # Tokens of an inspection's questions: bounds the mask between them and the rest of the prompt.
@@ -197,8 +200,9 @@ class CloserLooks:
 class InternVL:
     """A loaded InternVL checkpoint: one model, the tasks it offers."""
 
-    def __init__(self, inspector: InternVLInspector) -> None:
+    def __init__(self, inspector: InternVLInspector, golden: Golden | None = None) -> None:
         self.identity = inspector.identity
+        self.golden = golden
         self.inspector = inspector
         self.tasks: Mapping[str, TaskRunner[Any, Any, Any]] = {"inspect": inspector}
 
@@ -207,7 +211,14 @@ class InternVL:
         return {"photo": self.inspector.features.cache.counts, "prefix": self.inspector.prefixes.cache.counts}
 
     def self_test(self) -> None:
-        """Inspect a small grey photo; raise `model_output_invalid` unless probabilities come out."""
-        inspection = sample_inspection()
+        """Inspect the artifact's golden photos, or a grey one where it has none.
+
+        Raises `model_output_invalid` unless probabilities come out, LoadError unless they are the pinned ones.
+        """
+        if self.golden is None:
+            LOGGER.warning("no_golden_photo")
+        inspection = sample_inspection() if self.golden is None else self.golden.inspection
         result = self.inspector.run(self.inspector.prepare(inspection))
         check_answers(inspection.questions, result.answers)
+        if self.golden is not None:
+            self.golden.check(result)
