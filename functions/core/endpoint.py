@@ -14,6 +14,7 @@ from core.settings import EndpointSettings
 READ_TIMEOUT_S = (
     70  # SageMaker cuts a call off at 60 s; a client that gives up earlier would pay for work it never sees
 )
+PROMPT_READ_TIMEOUT_S = 22
 CONNECT_TIMEOUT_S = 3
 
 
@@ -122,24 +123,33 @@ class FallbackEndpoint:
             return self._second.invoke(body, inference_id)
 
 
-def open_endpoint(settings: EndpointSettings, fallback: EndpointSettings | None = None) -> Endpoint:
+def open_endpoint(
+    settings: EndpointSettings, fallback: EndpointSettings | None = None, read_timeout_s: float = READ_TIMEOUT_S
+) -> Endpoint:
     """The adapter that the settings name, with the fallback behind it if there is one."""
-    first = _open(settings)
-    return FallbackEndpoint(first, _open(fallback)) if fallback else first
+    first = _open(settings, read_timeout_s)
+    return FallbackEndpoint(first, _open(fallback, read_timeout_s)) if fallback else first
 
 
-def _open(settings: EndpointSettings) -> Endpoint:
+def open_prompt_endpoint(settings: EndpointSettings | None, fallback: EndpointSettings | None) -> Endpoint | None:
+    """One whose client waits at the gateway: both are asked within its 29 s. None where nothing is configured."""
+    if settings is None:
+        return None
+    return open_endpoint(settings, fallback, PROMPT_READ_TIMEOUT_S / (2 if fallback else 1))
+
+
+def _open(settings: EndpointSettings, read_timeout_s: float) -> Endpoint:
     if settings.kind == "sagemaker":
         import boto3
         from botocore.config import Config
 
         config = Config(
-            read_timeout=READ_TIMEOUT_S, connect_timeout=CONNECT_TIMEOUT_S, retries={"total_max_attempts": 1}
+            read_timeout=read_timeout_s, connect_timeout=CONNECT_TIMEOUT_S, retries={"total_max_attempts": 1}
         )
         return SageMakerEndpoint(boto3.client("sagemaker-runtime", config=config), settings.address)
     import urllib3
 
-    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
+    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s)
     return UrlEndpoint(urllib3.PoolManager(timeout=timeout), settings.address)
 
 

@@ -38,9 +38,9 @@ class DecodedPhoto:
         }
 
 
-def decode(photo: PhotoInput, index: int) -> DecodedPhoto:
-    """Raises InvalidPhoto or PhotoTooLarge, with the field that holds the photo."""
-    field = f"photos[{index}].data"
+def decode(photo: PhotoInput, index: int, field: str | None = None) -> DecodedPhoto:
+    """Raises InvalidPhoto or PhotoTooLarge, with the field that holds the photo (by default `photos[index].data`)."""
+    field = field or f"photos[{index}].data"
     try:
         data = base64.b64decode(photo.data, validate=True)
     except (binascii.Error, ValueError) as error:

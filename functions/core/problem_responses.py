@@ -2,11 +2,13 @@
 
 import json
 from http import HTTPStatus
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 
+from core.contract import Problem
 from core.errors import (
     PROBLEM_JSON,
     InvalidRequest,
@@ -21,6 +23,29 @@ from core.observability import logger, metrics, where
 
 SOURCES = ("body", "query", "path", "header")
 MOST_ERRORS, LONGEST_FIELD = 20, 100  # a body of 6 MB may have half a million unknown fields, or one of 6 MB
+
+
+PROBLEMS = {
+    400: "The request is not valid; `code` and `field` say why.",
+    401: "No key, or one that is not valid.",
+    403: "The role or the usage plan does not allow it.",
+    404: "Unknown, or another client's.",
+    409: "The idempotency key was used with another request, or it can't be done as things stand.",
+    413: "The body or a photo is too large.",
+    415: "The body is not application/json.",
+    422: "The model can't use this input; `detail` and `field` say why.",
+    429: "The rate, the quota or the number at once is reached; `Retry-After` says when to come back.",
+    501: "No model for this is configured.",
+    502: "The model endpoint refused the request.",
+    503: "Not available at the moment; nothing was stored.",
+}
+
+
+def described_problems(*statuses: int) -> dict[int, Any]:
+    """These statuses as the OpenAPI document shows them."""
+    return {
+        status: {"description": PROBLEMS[status], "content": {PROBLEM_JSON: {"model": Problem}}} for status in statuses
+    }
 
 
 def answer_with_problems(app: APIGatewayRestResolver) -> None:

@@ -18,12 +18,12 @@ from core.database import DuplicateKey
 from core.errors import IdempotencyConflict, PhotoCount, Unavailable
 from core.handover import Handover
 from core.identifiers import new_identifier
+from core.inline_photo import DecodedPhoto, decode
 from core.inspection_records import InspectionRecords, NewRequest
 from core.observability import logger
 from core.states import State
 from core.storage import ObjectStore, photo_key
 from core.usage import INSPECT, Allowance
-from core.inline_photo import DecodedPhoto, decode
 
 UPLOADS_AT_ONCE = 6
 

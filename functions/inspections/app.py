@@ -12,14 +12,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core import aws, front_door
 from core.composition import open_database, open_handover
-from core.contract import Inspection, InspectionInput, InspectionPage, Problem
+from core.contract import Inspection, InspectionInput, InspectionPage
 from core.database import Database
 from core.erasure import Erasure
 from core.errors import NotFound, Unavailable
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
 from core.observability import logger, metrics, traced
-from core.problem_responses import answer_with_problems
+from core.problem_responses import answer_with_problems, described_problems
 from core.states import State
 from core.storage import S3ObjectStore
 from core.usage import UsageRecords
@@ -34,20 +34,7 @@ ANSWERING_TAKES_S = 2  # kept back from the function's own time for reading the 
 app = APIGatewayRestResolver(enable_validation=True)
 answer_with_problems(app)
 
-PROBLEMS: dict[int, Any] = {
-    status: {"description": what, "content": {"application/problem+json": {"model": Problem}}}
-    for status, what in {
-        400: "The request is not valid; `code` and `field` say why.",
-        401: "No key, or one that is not valid.",
-        403: "The role or the usage plan does not allow it.",
-        404: "Unknown, or another client's.",
-        409: "The idempotency key was used with another request, or it can't be done as things stand.",
-        413: "The body or a photo is too large.",
-        415: "The body is not application/json.",
-        429: "The rate, the quota or the number at once is reached; `Retry-After` says when to come back.",
-        503: "Not available at the moment; nothing was stored.",
-    }.items()
-}
+PROBLEMS = described_problems(400, 401, 403, 404, 409, 413, 415, 429, 503)
 
 
 @dataclass(frozen=True)
