@@ -1,7 +1,7 @@
 """Lambda authorizer (REQUEST type) of the REST API: an API key or a JWT in, a policy and a principal out."""
 
 import os
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,9 +12,11 @@ from authorizer.credential import Refused, credential_of
 from authorizer.policy import answer_for
 from authorizer.settings import Settings
 from authorizer.signing_keys import SigningKeys
-from core.composition import open_database
+from core import aws
+from core.database import Database
 from core.observability import logger, metrics
 from core.principal_records import PrincipalRecords
+from core.settings import DatabaseSettings
 
 
 class Unauthorized(Exception):
@@ -29,9 +31,15 @@ def authorizer() -> Authorizer:
     settings = Settings.from_environment(os.environ)
     tokens = settings.tokens
     return Authorizer(
-        PrincipalRecords(open_database(settings.database)),
+        PrincipalRecords(_database(settings.database)),
         TokenCheck(tokens, SigningKeys(tokens.jwks_url, tokens.algorithms)) if tokens else None,
     )
+
+
+def _database(settings: DatabaseSettings) -> Database:
+    # Not by core.composition, which brings the queues and pydantic: a third of this function's cold start.
+    token = partial(aws.database_token, settings.host, settings.port, settings.user)
+    return Database(settings, token if settings.auth == "iam" else None)
 
 
 @logger.inject_lambda_context(clear_state=True)
