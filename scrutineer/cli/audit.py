@@ -11,10 +11,13 @@ import typer
 from scrutineer.cli.administration import AsJson, show_json, signed_in
 from scrutineer.cli.console import out
 from scrutineer.cli.gateway_address import Key, Url
-from scrutineer.cli.tables import NOTHING, Row, printable, show_rows, utc_time
+from scrutineer.cli.tables import NOTHING, Row, printable, show_rows, shown, utc_time
 
 app = typer.Typer(help="The audit log, which nobody can change.", no_args_is_help=True)
 LOOK_EVERY_S = 2.0
+OF_ITSELF = ("created_at", "updated_at", "last_used_at", "hint")
+"""Fields that differ without anybody having decided so."""
+
 Line = dict[str, Any]
 
 
@@ -68,16 +71,10 @@ def _changed(line: Row) -> str:
     """The fields that are not what they were; of a thing that is new or gone, its name."""
     before, after = line["before"], line["after"]
     if before and after:
-        fields = [name for name in after if after[name] != before.get(name) and name != "updated_at"]
-        return ", ".join(f"{name}: {_short(before.get(name))} → {_short(after[name])}" for name in fields) or NOTHING
+        fields = [name for name in after if after[name] != before.get(name) and name not in OF_ITSELF]
+        return ", ".join(f"{name}: {shown(before.get(name))} → {shown(after[name])}" for name in fields) or NOTHING
     thing = after or before or {}
-    return (
-        ", ".join(f"{name}: {_short(thing[name])}" for name in ("name", "role", "plan") if thing.get(name)) or NOTHING
-    )
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return ", ".join(f"{name}: {shown(thing[name])}" for name in ("name", "role", "plan") if thing.get(name)) or NOTHING
 
 
 COLUMNS = (

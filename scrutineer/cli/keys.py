@@ -50,7 +50,7 @@ def list_keys(client: OfClient = None, url: Url = None, key: Key = None, as_json
         ("Name", "name"),
         ("Begins with", "hint"),
         ("Role", "role"),
-        ("Scopes", lambda each: "all" if each.get("scopes") is None else each["scopes"]),
+        ("Scopes", _scopes),
         ("Last used, UTC", "last_used_at"),
         ("State, UTC", lambda each: _state(each, now)),
     )
@@ -95,7 +95,7 @@ def update_key(
     if not changes:
         raise UserError("What is to change? Give --name, --expires-in or --never-expires.")
     with signed_in(url, key) as admin:
-        show_answer(admin.update_key(own(admin, client), key_id, changes, dry_run=dry_run), as_json=as_json)
+        _show_key(admin.update_key(own(admin, client), key_id, changes, dry_run=dry_run), as_json=as_json)
 
 
 @app.command("rotate")
@@ -137,7 +137,14 @@ def revoke_key(
             yes=yes,
             dry_run=dry_run,
         )
-    show_answer(answer, as_json=as_json)
+    _show_key(answer, as_json=as_json)
+
+
+def _show_key(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json or "scopes" not in answer:
+        show_answer(answer, as_json=as_json)
+    else:
+        show_record(out, {**answer, "scopes": _scopes(answer)})
 
 
 def _show_once(answer: dict[str, Any], *, as_json: bool) -> None:
@@ -146,11 +153,15 @@ def _show_once(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json or "key" not in new:
         show_answer(answer, as_json=as_json)
         return
-    show_record(out, {name: value for name, value in new.items() if name != "key"})
+    _show_key({name: value for name, value in new.items() if name != "key"}, as_json=False)
     out.print(f"\nKey: {new['key']}", markup=False, soft_wrap=True)
     err.print("The key is not stored and can't be shown again.", style="yellow")
     if "old" in answer:
         out.print(f"The old key {answer['old']['key_id']} {_state(answer['old'], datetime.now(UTC))}.", markup=False)
+
+
+def _scopes(key: Mapping[str, Any]) -> Any:
+    return "all" if key["scopes"] is None else key["scopes"]
 
 
 def _state(key: Mapping[str, Any], now: datetime) -> str:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from scrutineer.access import bootstrap
 from scrutineer.cli.console import progress
@@ -15,7 +14,6 @@ from scrutineer.running_stack import RunningStack
 
 DEMO_MODEL = ROOT / "endpoint_container" / "demo_model" / "artifact"
 FIRST_CLIENT = "First client"
-FIRST_KEY = "FirstClientKey"
 RECONCILE = "ReconcileFunction"
 
 
@@ -35,24 +33,8 @@ def first_key(stack: LocalStack) -> str:
     Raises UserError where the stack's records of API Gateway can't follow.
     """
     with stack.database.open() as connection:
-        if RECONCILE in stack.functions:
-            key = bootstrap(connection, client_name=FIRST_CLIENT, force=True, replace=True).key
-        else:
-            key = _key_of_template(stack, connection)
-    if RECONCILE in stack.functions:
-        result = stack.invoke(RECONCILE, {})
-        if result.function_error or json.loads(result.payload)["left"]:
-            raise UserError(f"The usage plan does not know the first client: {RECONCILE} failed; see {stack.logs}.")
+        key = bootstrap(connection, client_name=FIRST_CLIENT, force=True, replace=True).key
+    result = stack.invoke(RECONCILE, {})
+    if result.function_error or json.loads(result.payload)["left"]:
+        raise UserError(f"The usage plan does not know the first client: {RECONCILE} failed; see {stack.logs}.")
     return key
-
-
-def _key_of_template(stack: LocalStack, connection: Any) -> str:
-    """Its client has the id that the template puts into the usage plan."""
-    new = bootstrap(connection, client_name=FIRST_CLIENT, force=True, replace=True)
-    with connection.cursor() as cursor:
-        for table in ("clients", "api_keys", "client_usage"):
-            cursor.execute(
-                f"UPDATE {table} SET client_id = %s WHERE client_id = %s", (stack.usage_keys[FIRST_KEY], new.client_id)
-            )
-    connection.commit()
-    return new.key

@@ -1,11 +1,13 @@
 """Lists and records for people: whole identifiers, UTC times to the second, nothing that could steer a terminal."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +17,8 @@ Column = tuple[str, str | Callable[[Row], Any]]
 
 NOTHING = "–"
 WIDEST = 10_000  # characters; longer than any line of ours
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+LEAST = 40  # characters that a wrapped column keeps
 
 
 def show_rows(console: Console, rows: Iterable[Row], columns: Sequence[Column], *, none: str) -> None:
@@ -33,7 +37,7 @@ def show_record(console: Console, record: Row) -> None:
     table = _table(["", ""])
     table.show_header = False
     for name, value in _fields(record):
-        table.add_row(Text(name, style="dim"), shown(value, name))
+        table.add_row(Text(name, style="dim"), shown(value))
     show_whole(console, table)
 
 
@@ -46,16 +50,16 @@ def show_change(console: Console, answer: Row) -> None:
         return
     table = _table(["Would change", "from", "to"])
     for name in differing:
-        table.add_row(Text(name), shown(before.get(name), name), shown(after.get(name), name))
+        table.add_row(Text(name), shown(before.get(name)), shown(after.get(name)))
     show_whole(console, table)
 
 
 def show_whole(console: Console, table: Table) -> None:
-    """As wide as it has to be: an identifier that is cut off can't be copied."""
+    """Identifiers are never cut off. In a file or a pipe a row is one line; on a terminal the last column may wrap."""
     console.print(_Whole(table), crop=False)
 
 
-def shown(value: Any, name: str = "") -> Text:
+def shown(value: Any) -> Text:
     """A value in a cell."""
     if value is None or value == []:
         return Text(NOTHING, style="dim")
@@ -64,7 +68,7 @@ def shown(value: Any, name: str = "") -> Text:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return Text(printable(", ".join(value)))
     if isinstance(value, str):
-        return Text(printable(utc_time(value) if name == "at" or name.endswith("_at") else value))
+        return Text(printable(utc_time(value) if _TIME.fullmatch(value) else value))
     return Text(printable(json.dumps(value, ensure_ascii=False)))
 
 
@@ -87,7 +91,7 @@ def _table(headings: Sequence[str]) -> Table:
 
 def _cell(row: Row, column: str | Callable[[Row], Any]) -> Text:
     if isinstance(column, str):
-        return shown(row.get(column), column)
+        return shown(row.get(column))
     value = column(row)
     return value if isinstance(value, Text) else shown(value)
 
@@ -105,5 +109,22 @@ class _Whole:
         self._table = table
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = Measurement.get(console, options.update(max_width=WIDEST), self._table).maximum
-        yield from console.render(self._table, options.update(width=width))
+        unbounded = options.update(max_width=WIDEST)
+        width = Measurement.get(console, unbounded, self._table).maximum
+        if console.is_terminal:
+            last = self._table.columns[-1]
+            last.no_wrap = False
+            wide = max((Measurement.get(console, unbounded, cell).maximum for cell in last.cells), default=0)
+            width = min(width, max(console.width, width - wide + min(wide, LEAST)))
+        for line in console.render_lines(self._table, options.update(width=width), pad=False):
+            yield from _without_blanks_at_its_end(line)
+            yield Segment.line()
+
+
+def _without_blanks_at_its_end(line: Sequence[Segment]) -> list[Segment]:
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    if kept:
+        kept[-1] = Segment(kept[-1].text.rstrip(), kept[-1].style)
+    return kept

@@ -1,6 +1,11 @@
 """Administration beyond one request: pages, new plans, what follows, hostile names, addresses, and keys kept quiet."""
 
+import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -122,6 +127,16 @@ def test_the_audit_log_is_followed_without_a_line_lost_or_doubled() -> None:
 
     lines = followed(lambda: reversed(log), limit=2, wait=wait)
     assert [line["request_id"] for line in islice(lines, 7)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_following_ends_by_an_interrupt(url: str, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "SCRUTINEER_URL": url, "SCRUTINEER_API_KEY": "scr_x"}
+    command = [sys.executable, "-m", "scrutineer", "audit", "list", "--follow", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as following:
+        assert following.stdout is not None
+        assert json.loads(following.stdout.readline()) == LINE
+        following.send_signal(signal.SIGINT)
+        assert following.wait(10) == 130
 
 
 def test_an_empty_log_can_be_followed() -> None:
