@@ -16,6 +16,8 @@ STAGES = [
     "precheck",
     "invoke",
     "format",
+    "embeddings",
+    "descriptions",
     "sweeper",
     "retention",
     "admin",

@@ -22,6 +22,8 @@ GATEWAY_RECORDS = {
     "apigateway:DELETE": [f"{APIGATEWAY}/apikeys/*", f"{APIGATEWAY}/usageplans/*"],
 }
 
+ENDPOINTS = "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:endpoint"
+
 # What each stage may do besides writing logs, sending traces and, but for documentation, using the database.
 GRANTS = {
     "Authorizer": {},
@@ -49,6 +51,8 @@ GRANTS = {
         "sqs:SendMessage": ["FormatQueue"],
         "sqs:ReceiveMessage": ["FormatQueue"],
     },
+    "Embeddings": {"sagemaker:InvokeEndpoint": [f"{ENDPOINTS}/${{EmbeddingSageMakerEndpoint}}"]},
+    "Descriptions": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
     "Sweeper": {"sqs:SendMessage": ["PrecheckQueue", "InvokeQueue", "FormatQueue"]},
     "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
     "Admin": GATEWAY_RECORDS,
