@@ -25,7 +25,7 @@ class Inspection:
 
     `max_tiles` None leaves it to the model's own default. `closer_tiles`, ascending, are the limits of the looks that
     may follow. `asked` holds the ids of the questions that this look is to answer, None for all of them; the others
-    are listed in the prompt all the same.
+    are listed in the prompt all the same. An explanation of at most `explanation_tokens` is wanted, none if 0.
     """
 
     photos: tuple[Photo, ...]
@@ -34,6 +34,7 @@ class Inspection:
     max_tiles: int | None = None
     closer_tiles: tuple[int, ...] = ()
     asked: frozenset[str] | None = None
+    explanation_tokens: int = 0
 
     @property
     def asked_questions(self) -> tuple[Question, ...]:
@@ -72,6 +73,7 @@ class InspectionResult:
     answers: tuple[Answer, ...]
     usage: Usage
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    explanation: str | None = None
 
 
 def most_probable(question: Question, probabilities: Sequence[float]) -> Answer:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from models.interface import FollowUp
+
 Result = TypeVar("Result")
 # Makes something to tell a client of the tokens behind one ending so far, and whether they are all; None: nothing yet.
 Teller = Callable[[int, Sequence[int], bool], Mapping[str, object] | None]
@@ -97,6 +99,17 @@ class StreamingRunner(Protocol):
 
     def teller(self, prepared: Any) -> Teller:
         """For one request; called outside the model thread."""
+
+
+@runtime_checkable
+class ExplainingRunner(Protocol):
+    """A runner whose results may be explained by a job of its own, once they are final."""
+
+    def explanation(self, request: Any, result: Any) -> FollowUp | None:
+        """What writes the explanation, or None if the request wants none."""
+
+    def explained(self, result: Any, later: Any) -> Any:
+        """A result with what the follow-up wrote."""
 
 
 def write(writer: Writer, unwritten: Unwritten[Result]) -> Result:

@@ -29,14 +29,30 @@ class Done:
     queue_ms: float
 
 
+@dataclass(frozen=True)
+class Progress:
+    """The tokens of one of a job's texts so far, and whether they are all."""
+
+    number: int
+    tokens: tuple[int, ...]
+    finished: bool
+
+
 @dataclass
 class Job:
-    """One request for the model thread; cancelling `future` before its turn takes it out of the line."""
+    """One request for the model thread; `listener` is called from there as its text grows."""
 
     runner: TaskRunner[Any, Any, Any]
     inputs: Any
+    listener: Callable[[Progress], None] | None = None
     future: Future[Done] = field(default_factory=Future)
     submitted: float = field(default_factory=perf_counter)
+    gone: bool = False
+
+    def leave(self) -> None:
+        """Nobody waits any more: a job in line is taken out, a text in a slot is not written on."""
+        self.gone = True
+        self.future.cancel()
 
     @property
     def cost(self) -> Cost | None:
@@ -85,15 +101,18 @@ class Line:
             self._closed = True
             self._changed.notify()
 
-    def take(self) -> list[Job]:
-        """The next batch, its futures running. Waits for one; an empty one says that the line is closed and done."""
+    def take(self, wait: bool = True) -> list[Job]:
+        """The next batch, its futures running. Waits for one; an empty one says that the line is closed and done.
+
+        Without `wait` it is what stands there now, which may be nothing.
+        """
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._closed)
+                self._changed.wait_for(lambda: self._jobs or self._closed or not wait)
                 if not self._jobs:
                     return []
                 # A lone request never waits: there is nobody it could be joined by.
-                self._changed.wait_for(self._complete, timeout=self._limits.wait_s)
+                self._changed.wait_for(self._complete, timeout=self._limits.wait_s if wait else 0)
                 batch, _ = self._front()
                 taken = {id(job) for job in batch}
                 self._jobs = deque(job for job in self._jobs if id(job) not in taken)

@@ -45,11 +45,26 @@ class Metrics:
         self.closer_questions = Counter(
             "endpoint_closer_questions", "Questions that were asked again at more tiles.", registry=self._registry
         )
+        self.generated = Counter("endpoint_generated_tokens", "Tokens that were written.", registry=self._registry)
+        self.prefill_s = Counter(
+            "endpoint_prefill_seconds", "Time spent reading the prompts of texts.", registry=self._registry
+        )
+        self.decode_s = Counter(
+            "endpoint_decode_seconds", "Time spent writing texts token by token.", registry=self._registry
+        )
+        self.first_token_s = Histogram(
+            "endpoint_first_token_seconds",
+            "From when a request stood in line until the first token of its text.",
+            buckets=SECONDS,
+            registry=self._registry,
+        )
         self.splits = Counter("endpoint_batch_splits", "Batches that failed and were halved.", registry=self._registry)
 
-    def watch(self, health: Health, caches: Callable[[], Mapping[str, CacheCounts]]) -> None:
-        """Also tell, as of each reading, the server's state and what the model's caches did."""
-        self._registry.register(Observed(health, caches))
+    def watch(
+        self, health: Health, caches: Callable[[], Mapping[str, CacheCounts]], slots_in_use: Callable[[], int]
+    ) -> None:
+        """Also tell, as of each reading, the server's state, what the model's caches did, and the texts in slots."""
+        self._registry.register(Observed(health, caches, slots_in_use))
 
     def answered(self, timings_ms: Mapping[str, float], usage: Mapping[str, int]) -> None:
         """Count the stages of a request that was answered, and the looks that it took."""
@@ -66,15 +81,19 @@ class Metrics:
 class Observed(Collector):
     """What is not counted here but read when somebody asks."""
 
-    def __init__(self, health: Health, caches: Callable[[], Mapping[str, CacheCounts]]) -> None:
+    def __init__(
+        self, health: Health, caches: Callable[[], Mapping[str, CacheCounts]], slots_in_use: Callable[[], int]
+    ) -> None:
         self._health = health
         self._caches = caches
+        self._slots_in_use = slots_in_use
 
     def collect(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("endpoint_state", "1 for the state the server is in.", labels=["state"])
         for state in State:
             states.add_metric([state.value], float(state is self._health.state))
         yield states
+        yield GaugeMetricFamily("endpoint_slots_in_use", "Texts that are being written.", value=self._slots_in_use())
         hits = CounterMetricFamily("endpoint_cache_hits", "Found in the cache.", labels=["cache"])
         misses = CounterMetricFamily("endpoint_cache_misses", "Not found in the cache.", labels=["cache"])
         evictions = CounterMetricFamily("endpoint_cache_evictions", "Put out to make room.", labels=["cache"])

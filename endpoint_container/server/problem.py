@@ -13,6 +13,12 @@ HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 def problem_response(error: EndpointError) -> JSONResponse:
+    """A problem as a response of its own."""
+    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else None
+    return JSONResponse(problem_body(error), error.kind.status, headers, media_type="application/problem+json")
+
+
+def problem_body(error: EndpointError) -> dict[str, object]:
     """{"type", "title", "status", "detail", "code"} and, where one field is to blame, "field"."""
     body: dict[str, object] = {
         "type": f"urn:scrutineer:problem:{error.code}",
@@ -23,8 +29,7 @@ def problem_response(error: EndpointError) -> JSONResponse:
     }
     if error.field is not None:
         body["field"] = error.field
-    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else None
-    return JSONResponse(body, error.kind.status, headers, media_type="application/problem+json")
+    return body
 
 
 def as_endpoint_error(error: Exception) -> EndpointError:

@@ -53,6 +53,8 @@ def serve(environment: Mapping[str, str]) -> int:
         settings.device,
         settings.photo_cache_bytes,
         settings.prefix_cache_bytes,
+        settings.generation_slots,
+        settings.slot_tokens,
     )
     return run(settings, lambda: load_model(options))
 

@@ -26,6 +26,10 @@ class Settings:
     max_queue: int = 20
     max_batch_tokens: int = 32_768
     max_batch_tiles: int = 128
+    generation_slots: int = 8
+    slot_tokens: int = 8192
+    default_new_tokens: int = 128
+    max_new_tokens: int = 512
     max_wait_ms: int = 5
     decode_threads: int = 0
     drain_timeout_s: int = 25
@@ -65,6 +69,10 @@ class Settings:
             max_queue=number("MAX_QUEUE", cls.max_queue, least=0),
             max_batch_tokens=number("MAX_BATCH_TOKENS", cls.max_batch_tokens),
             max_batch_tiles=number("MAX_BATCH_TILES", cls.max_batch_tiles),
+            generation_slots=number("GENERATION_SLOTS", cls.generation_slots, least=0, most=256),
+            slot_tokens=number("SLOT_TOKENS", cls.slot_tokens),
+            default_new_tokens=number("DEFAULT_NEW_TOKENS", cls.default_new_tokens),
+            max_new_tokens=number("MAX_NEW_TOKENS", cls.max_new_tokens),
             max_wait_ms=number("MAX_WAIT_MS", cls.max_wait_ms, least=0, most=10_000),
             decode_threads=number("DECODE_THREADS", cls.decode_threads, least=0, most=1024),
             drain_timeout_s=number("DRAIN_TIMEOUT_S", cls.drain_timeout_s),

@@ -1,22 +1,32 @@
-"""The one thread that owns the model: it loads it, tests it, and then does one batch of jobs after another."""
+"""The one thread that owns the model: it loads and tests it, then does batches of jobs and writes texts in turns."""
 
 import logging
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from models.errors import EndpointError, LoadError, ModelDefunct
 from models.interface import BatchRunner, CacheCounts, CachingModel, LoadedModel, TaskRunner
+from models.writing import Unwritten, WritingModel
+from server.desk import Desk
 from server.health import Health, State
-from server.line import BatchLimits, Done, Job, Line
+from server.line import BatchLimits, Done, Job, Line, Progress
 from server.log import describe, log
 from server.metrics import Metrics
+from server.model_failure import as_failure
 
-Submit = Callable[[TaskRunner[Any, Any, Any], Any], Future[Done]]
+Listener = Callable[[Progress], None]
+
+
+class Submit(Protocol):
+    """Puts a prepared request in line."""
+
+    def __call__(self, runner: TaskRunner[Any, Any, Any], inputs: Any, listener: Listener | None = None) -> Job: ...
+
+
 # Weight of the newest job in the running mean of a job's duration.
 NEWEST = 0.2
 STARTING_RETRY_S = 5
@@ -40,6 +50,8 @@ class ModelWorker:
         self._taken = 0
         self._lock = threading.Lock()
         self.line = Line(limits)
+        self._desk = Desk(None, metrics)
+        self._owed_s = 0.0
         self._mean_s = 1.0
         self._model: LoadedModel | None = None
         # A daemon: a load or a forward that hangs must not keep the process from ending.
@@ -63,6 +75,11 @@ class ModelWorker:
         """What the model's caches did; nothing until it is loaded, or if it has none."""
         return self._model.caches if isinstance(self._model, CachingModel) else {}
 
+    @property
+    def slots_in_use(self) -> int:
+        """Texts that are being written."""
+        return self._desk.slots_in_use
+
     @contextmanager
     def slot(self) -> Iterator[Submit]:
         """Hold one of the places, from before the photos are decoded until the answer is out.
@@ -78,12 +95,12 @@ class ModelWorker:
         try:
             with self.line.expect() as enter:
 
-                def submit(runner: TaskRunner[Any, Any, Any], inputs: Any) -> Future[Done]:
-                    job = Job(runner, inputs)
+                def submit(runner: TaskRunner[Any, Any, Any], inputs: Any, listener: Listener | None = None) -> Job:
+                    job = Job(runner, inputs, listener)
                     enter(job)
                     if not self._thread.is_alive():
                         self._abandon()
-                    return job.future
+                    return job
 
                 yield submit
         finally:
@@ -98,7 +115,7 @@ class ModelWorker:
 
     def _work(self) -> None:
         if self._set_up():
-            while (batch := self.line.take()) and self._do(batch):
+            while self._turn():
                 pass
         self._abandon()
 
@@ -114,22 +131,50 @@ class ModelWorker:
             log("load_failed", logging.ERROR, reason=str(error)[:500], **describe(error))
         else:
             self._model = model
+            self._desk = Desk(model.writer if isinstance(model, WritingModel) else None, self._metrics)
             log("loaded", seconds=round(perf_counter() - started, 3), **vars(model.identity))
             return self._health.move(State.READY)
         self._health.move(State.SETUP_FAILED)
         return False
 
-    def _do(self, batch: list[Job]) -> bool:
-        """Run a batch and hand its outcomes over; says whether the model can take another one."""
+    def _turn(self) -> bool:
+        """One batch if there is one and it is its turn, then one token of every text; says whether to go on.
+
+        After a batch, writing has as much time as the batch took before the next is taken, so that neither starves:
+        who is written waits for one batch at most, and a batch for one step or for as long as the last batch took.
+        """
+        writing = self._desk.busy
+        batch = [] if writing and self._owed_s > 0 else self.line.take(wait=not writing)
+        if not batch and not writing:
+            return False
         self._health.move(State.BUSY)
         started = perf_counter()
-        usable = self._run(batch, started)
-        spent_s = perf_counter() - started
-        self._metrics.busy_s.inc(spent_s)
-        self._mean_s += NEWEST * (spent_s / len(batch) - self._mean_s)
-        if usable:
+        usable = not batch or self._run(batch, started)
+        done = perf_counter()
+        if batch:
+            self._owed_s = done - started
+            self._mean_s += NEWEST * (self._owed_s / len(batch) - self._mean_s)
+        if usable and self._desk.busy:
+            usable = self._write()
+            self._owed_s -= perf_counter() - done
+        self._metrics.busy_s.inc(perf_counter() - started)
+        if usable and not self._desk.busy:
             self._health.move(State.READY)
         return usable
+
+    def _write(self) -> bool:
+        """One step of all texts; says whether the model can take another one."""
+        try:
+            self._desk.turn()
+        except ModelDefunct as error:
+            failure = error
+        except BaseException as error:
+            log("model_died", logging.CRITICAL, **describe(error))
+            failure = ModelDefunct("The model's thread ended.")
+        else:
+            return True
+        self._desk.abandon(failure)
+        return False
 
     def _run(self, batch: list[Job], started: float) -> bool:
         """Do a batch, or its halves if it fails as a whole, so that a job fails only by what it is itself."""
@@ -152,24 +197,21 @@ class ModelWorker:
         return False
 
     def _attempt(self, batch: list[Job], started: float) -> EndpointError | None:
-        """Set the results of a batch, or say what went wrong.
-
-        The exception itself ends here: its traceback holds the memory of what failed, which the halves will need.
-        """
+        """Set the results of a batch, or put them on the desk if they lack text; or say what went wrong."""
         try:
             values = call(batch)
-        except EndpointError as error:
-            error.__cause__ = error.__context__ = None
-            return error.with_traceback(None)
         except Exception as error:
-            log("model_failed", logging.ERROR, batch=len(batch), **describe(error))
-            return EndpointError("model_failed", "The model failed on this request.")
+            return as_failure(error, batch=len(batch))
         except BaseException as error:
             log("model_died", logging.CRITICAL, **describe(error))
             return ModelDefunct("The model's thread ended.")
         self._count(batch)
         for job, value in zip(batch, values, strict=True):
-            job.future.set_result(Done(value, (started - job.submitted) * 1000))
+            queue_s = started - job.submitted
+            if isinstance(value, Unwritten):
+                self._desk.add(job, value, queue_s)
+            else:
+                job.future.set_result(Done(value, queue_s * 1000))
         return None
 
     def _count(self, batch: list[Job]) -> None:
@@ -181,8 +223,10 @@ class ModelWorker:
     def _abandon(self) -> None:
         """No job will be done any more: say so to /ping and to whoever waits."""
         self._health.move(State.DEFUNCT)
+        stopped = ModelDefunct("The model stopped before this request's turn.")
+        self._desk.abandon(stopped)
         for job in self.line.drain():
-            job.future.set_exception(ModelDefunct("The model stopped before this request's turn."))
+            job.future.set_exception(stopped)
 
 
 def call(batch: list[Job]) -> Sequence[Any]:

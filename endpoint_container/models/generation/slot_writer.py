@@ -36,6 +36,10 @@ class SlotWriter:
         self._live: list[SlotText] = []
 
     @property
+    def device(self) -> torch.device:
+        return self._language.device
+
+    @property
     def live(self) -> int:
         return len(self._live)
 

@@ -69,7 +69,7 @@ class PromptEncoder:
         prefix = list(self._ids(shared_prefix(inspection.questions)))
         shared = len(prefix)
         for number, count in enumerate(tiles, start=1):
-            prefix += self._photo_ids(number, count * self._tokens_per_tile)
+            prefix += self.photo_ids(number, count * self._tokens_per_tile)
         prefix += self._ids(item_block(inspection.item))
         if prefix.count(self._image_token_id) != sum(tiles) * self._tokens_per_tile:
             raise EndpointError("internal_error", "The prompt does not hold one image token for each feature.")
@@ -77,7 +77,7 @@ class PromptEncoder:
             tuple(prefix), tuple(self._question(question) for question in inspection.asked_questions), shared
         )
 
-    def _photo_ids(self, number: int, tokens: int) -> list[int]:
+    def photo_ids(self, number: int, tokens: int) -> list[int]:
         # Thousands of equal tokens need no tokenizer: encode one and repeat its id.
         ids = self._ids(photo_block(number, 1))
         return [token for token in ids for _ in range(tokens if token == self._image_token_id else 1)]
@@ -99,13 +99,13 @@ class PromptEncoder:
 
     def _refuse_controls(self, inspection: Inspection) -> None:
         for number, question in enumerate(inspection.questions):
-            self._refuse_in(question.text, f"questions[{number}].text")
+            self.refuse_in(question.text, f"questions[{number}].text")
             for answer in question.answers:
-                self._refuse_in(answer, f"questions[{number}].answers")
+                self.refuse_in(answer, f"questions[{number}].answers")
         # The prompt takes the angle brackets out of the item; a control token written without them would stay.
-        self._refuse_in(item_block(inspection.item).removeprefix("<item>").removesuffix("</item>\n"), "item")
+        self.refuse_in(item_block(inspection.item).removeprefix("<item>").removesuffix("</item>\n"), "item")
 
-    def _refuse_in(self, text: str, field: str) -> None:
+    def refuse_in(self, text: str, field: str) -> None:
         if any(control in text for control in self._controls):
             raise EndpointError("control_token", "Texts cannot contain the model's control tokens.", field)
 

@@ -11,11 +11,14 @@ from transformers import InternVLForConditionalGeneration
 
 from models.checkpoint.accelerator import Stopwatch, accelerator_errors
 from models.closer_look import closer_look, joined
+from models.description import check_description
 from models.errors import EndpointError
+from models.generation.sample import sample_request
 from models.inspection import Inspection, InspectionResult, Question, Usage, check_answers, most_probable
 from models.interface import CacheCounts, Cost, FollowUp, ModelIdentity, TaskRunner
 from models.internvl.attention import continue_causally
 from models.internvl.calibration import Calibration
+from models.internvl.describer import Explanation, InternVLDescriber, InternVLExplainer, explained
 from models.internvl.encoding import EncodedPrompt, PromptEncoder
 from models.internvl.golden import Golden
 from models.internvl.grouping import group_prompts
@@ -26,6 +29,7 @@ from models.internvl.scoring import answer_logits, probabilities
 from models.internvl.shared_prefix import SharedPrefixes
 from models.internvl.tiling import Grid, tile_count
 from models.photo import Photo
+from models.writing import write
 
 LOGGER = logging.getLogger(__name__)
 # Positions that pass the language model together: bounds its memory, and more make neither CPU nor GPU faster.
@@ -70,6 +74,7 @@ class InternVLInspector:
         self.features = features
         self.prefixes = prefixes
         self.closer = CloserLooks(self)
+        self.explainer: InternVLExplainer | None = None
         continue_causally(model)
         self._max_positions = int(model.config.get_text_config().max_position_embeddings)
 
@@ -77,7 +82,7 @@ class InternVLInspector:
         """Decode and tile the photos, tokenize the prompt."""
         timings_ms = {"decode": 0.0, "preprocess": 0.0}
         with accelerator_errors(TOO_LARGE, "photos"):
-            photos = tuple(self._photo(photo, request.max_tiles, timings_ms) for photo in request.photos)
+            photos = tuple(self.prepare_photo(photo, request.max_tiles, timings_ms) for photo in request.photos)
         started = perf_counter()
         prompt = self.encoder.encode(request, [photo.count for photo in photos])
         if prompt.longest > self._max_positions:
@@ -125,10 +130,19 @@ class InternVLInspector:
     def joined(self, result: InspectionResult, later: InspectionResult) -> InspectionResult:
         return joined(result, later)
 
+    def explanation(self, request: Inspection, result: InspectionResult) -> FollowUp | None:
+        """The explanation of the final answers, if one is wanted and this model writes."""
+        if self.explainer is None or request.explanation_tokens == 0:
+            return None
+        return FollowUp(self.explainer, Explanation(request, result.answers))
+
+    def explained(self, result: InspectionResult, later: InspectionResult) -> InspectionResult:
+        return explained(result, later)
+
     def _grids(self, request: Inspection) -> list[Grid]:
         return [self.preprocessing.grid(photo, request.max_tiles) for photo in request.photos]
 
-    def _photo(self, photo: Photo, max_tiles: int | None, timings_ms: dict[str, float]) -> PreparedPhoto:
+    def prepare_photo(self, photo: Photo, max_tiles: int | None, timings_ms: dict[str, float]) -> PreparedPhoto:
         """Tiles of a photo, or its features if they are known; adds to the timings."""
         started = perf_counter()
         columns, rows = grid = self.preprocessing.grid(photo, max_tiles)
@@ -198,13 +212,22 @@ class CloserLooks:
 
 
 class InternVL:
-    """A loaded InternVL checkpoint: one model, the tasks it offers."""
+    """A loaded InternVL checkpoint: one model, the tasks it offers; without a describer it does not write."""
 
-    def __init__(self, inspector: InternVLInspector, golden: Golden | None = None) -> None:
+    def __init__(
+        self,
+        inspector: InternVLInspector,
+        golden: Golden | None = None,
+        describer: InternVLDescriber | None = None,
+    ) -> None:
         self.identity = inspector.identity
         self.golden = golden
         self.inspector = inspector
+        self.describer = describer
+        self.writer = None if describer is None else describer.writer
         self.tasks: Mapping[str, TaskRunner[Any, Any, Any]] = {"inspect": inspector}
+        if describer is not None:
+            self.tasks = {**self.tasks, "describe": describer}
 
     @property
     def caches(self) -> Mapping[str, CacheCounts]:
@@ -222,3 +245,7 @@ class InternVL:
         check_answers(inspection.questions, result.answers)
         if self.golden is not None:
             self.golden.check(result)
+        if self.describer is not None:
+            request = sample_request()
+            written = write(self.describer.writer, self.describer.run(self.describer.prepare(request)))
+            check_description(request, written)

@@ -17,14 +17,18 @@ from transformers.models.internvl import InternVLVisionConfig
 from models.artifact import verify
 from models.byte_cache import ByteCache
 from models.errors import LoadError
+from models.generation.language import Language, end_tokens
+from models.generation.slot_writer import SlotWriter
 from models.interface import ModelOptions
 from models.internvl.calibration import read_calibration
+from models.internvl.describer import InternVLDescriber, InternVLExplainer
 from models.internvl.encoding import PromptEncoder
 from models.internvl.golden import read_golden
 from models.internvl.inspector import InternVL, InternVLInspector
 from models.internvl.photo_features import PhotoFeatures
 from models.internvl.preprocessing import Preprocessing, read_preprocessing
 from models.internvl.shared_prefix import SharedPrefixes
+from models.internvl.wording import TURN_END, InternVLWording
 
 
 def load(options: ModelOptions) -> InternVL:
@@ -42,7 +46,19 @@ def load(options: ModelOptions) -> InternVL:
     features = PhotoFeatures(model, preprocessing, ByteCache(options.photo_cache_bytes))
     prefixes = SharedPrefixes(model, ByteCache(options.prefix_cache_bytes))
     inspector = InternVLInspector(identity, model, encoder, preprocessing, calibration, features, prefixes)
-    return InternVL(inspector, read_golden(options.model_dir))
+    describer = offer_writing(inspector, options) if options.slots else None
+    return InternVL(inspector, read_golden(options.model_dir), describer)
+
+
+def offer_writing(inspector: InternVLInspector, options: ModelOptions) -> InternVLDescriber:
+    """What describes photos with the inspector's own model; the inspector can explain its answers from then on."""
+    model = inspector.model
+    ends = end_tokens(model, *inspector.encoder.tokenizer.encode(TURN_END, add_special_tokens=False))
+    language = Language(model.model.language_model, model.lm_head, model.config.image_token_id, ends)
+    writer = SlotWriter(language, options.slots, options.slot_tokens)
+    wording = InternVLWording(inspector.encoder, int(model.config.image_seq_length), ends)
+    inspector.explainer = InternVLExplainer(inspector.prepare_photo, inspector.features, wording, writer)
+    return InternVLDescriber(inspector.prepare_photo, inspector.features, wording, writer)
 
 
 def choose_device(name: str) -> torch.device:

@@ -34,7 +34,7 @@ def item_block(item: Mapping[str, object]) -> str:
     parts = [str(item.get("description", ""))]
     if isinstance(attributes, Mapping):
         parts += [f"{name}: {value}" for name, value in attributes.items()]
-    return f"<item> {_as_data('; '.join(parts))} </item>\n"
+    return f"<item> {as_data('; '.join(parts))} </item>\n"
 
 
 def question_suffix(question: Question, lettered: bool) -> str:
@@ -47,6 +47,6 @@ def question_suffix(question: Question, lettered: bool) -> str:
     return f"Question: {question.text} {request}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def _as_data(text: str) -> str:
+def as_data(text: str) -> str:
     """Angle brackets open every special token and both delimiters, so they go; so does any line break."""
     return " ".join(text.replace("<", " ").replace(">", " ").split())

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from models.errors import EndpointError
 from models.interface import LoadedModel, TaskRunner
 from server.settings import Settings
-from server.tasks import embed, inspect
+from server.tasks import describe, embed, inspect
 
 
 class Task(Protocol):
@@ -19,7 +19,11 @@ class Task(Protocol):
         """The part of the response that is this task's own; raises `model_output_invalid`."""
 
 
-TASKS: dict[str, Task] = {"inspect": inspect.InspectTask(), "embed": embed.EmbedTask()}
+TASKS: dict[str, Task] = {
+    "inspect": inspect.InspectTask(),
+    "embed": embed.EmbedTask(),
+    "describe": describe.DescribeTask(),
+}
 
 
 def choose_task(body: Mapping[str, Any], model: LoadedModel) -> tuple[Task, TaskRunner[Any, Any, Any]]:

@@ -6,10 +6,9 @@ from typing import Any
 
 from models.errors import EndpointError
 from models.inspection import Inspection, InspectionResult, Question, check_answers
-from models.photo import Photo
 from server.settings import Settings
-from server.tasks.fields import check_text, read_photo, refuse_twins
-from server.tasks.schema import InspectBody, ItemBody, PhotoBody, QuestionBody, TilesBody, parse_body
+from server.tasks.fields import check_text, read_item, read_photos, refuse_twins
+from server.tasks.schema import InspectBody, QuestionBody, TilesBody, parse_body
 
 
 class InspectTask:
@@ -18,21 +17,29 @@ class InspectTask:
     def parse(self, body: Mapping[str, Any], settings: Settings) -> Inspection:
         """An inspection within the settings' limits; no photo is decoded yet, only its header is read."""
         request = parse_body(InspectBody, body)
-        if request.explain:
+        if request.explain and settings.generation_slots == 0:
             raise EndpointError("explain_unavailable", "Send explain: false.", "explain")
         _check_tiles(request.tiles, settings)
         # The cheap checks come first: bytes are decoded only for a request that could be served.
         questions = _questions(request.questions, settings)
-        item = _item(request.item, settings)
-        photos = _photos(request.photos, settings)
-        return Inspection(photos, item, questions, request.tiles.first, tuple(request.tiles.closer))
+        item = read_item(request.item, settings)
+        photos = read_photos(request.photos, settings)
+        explanation_tokens = min(settings.default_new_tokens, settings.max_new_tokens) if request.explain else 0
+        return Inspection(
+            photos,
+            item,
+            questions,
+            request.tiles.first,
+            tuple(request.tiles.closer),
+            explanation_tokens=explanation_tokens,
+        )
 
     def render(self, request: Inspection, result: InspectionResult) -> dict[str, Any]:
         """Answers in the order of the questions, and what they cost."""
         check_answers(request.questions, result.answers)
         return {
             "answers": [asdict(answer) for answer in result.answers],
-            "explanation": None,
+            "explanation": result.explanation,
             "usage": asdict(result.usage),
         }
 
@@ -47,27 +54,6 @@ def _check_tiles(body: TilesBody, settings: Settings) -> None:
         if field != "tiles.first" and tiles <= least:
             raise EndpointError("invalid_field", "A closer look takes more tiles than the one before it.", field)
         least = tiles
-
-
-def _photos(bodies: list[PhotoBody], settings: Settings) -> tuple[Photo, ...]:
-    if not bodies:
-        raise EndpointError("no_photos", "Send at least one photo.", "photos")
-    if len(bodies) > settings.max_photos:
-        raise EndpointError("too_many_photos", f"At most {settings.max_photos} photos.", "photos")
-    refuse_twins("duplicate_id", (body.id for body in bodies), "photos")
-    return tuple(
-        read_photo(body.id, body.data, f"photos[{number}].data", settings) for number, body in enumerate(bodies)
-    )
-
-
-def _item(body: ItemBody, settings: Settings) -> dict[str, object]:
-    """What the model is told of the item; the sku is the caller's own reference and says nothing about looks."""
-    check_text(body.description, "item.description", settings)
-    attributes = body.attributes or {}
-    length = sum(len(name) + len(str(value)) for name, value in attributes.items())
-    if length > settings.max_text_chars:
-        raise EndpointError("text_too_long", f"At most {settings.max_text_chars} characters.", "item.attributes")
-    return {"description": body.description, "attributes": attributes}
 
 
 def _questions(bodies: list[QuestionBody], settings: Settings) -> tuple[Question, ...]:

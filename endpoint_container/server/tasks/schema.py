@@ -50,6 +50,17 @@ class InspectBody(Strict):
     tiles: TilesBody = TilesBody()
 
 
+class DescribeBody(Strict):
+    task: Literal["describe"]
+    kind: Literal["caption", "question", "report"]
+    photos: list[PhotoBody]
+    question: str | None = None
+    item: ItemBody | None = None
+    max_tiles: int | None = None
+    max_new_tokens: int | None = None
+    stream: bool = False
+
+
 class EmbedInputBody(Strict):
     id: Identifier
     text: str | None = None

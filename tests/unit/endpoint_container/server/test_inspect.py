@@ -16,6 +16,7 @@ from tests.unit.endpoint_container import fakes
 LIMITS = {
     "max_photos": 2, "max_photo_bytes": 60_000, "max_pixels": 100_000, "max_tiles": 6, "max_questions": 3,
     "max_answers": 4, "max_text_chars": 100, "max_body_bytes": 200_000,
+    "generation_slots": 0,
 }  # fmt: skip
 
 
