@@ -1,4 +1,4 @@
-"""Write `reference.md` from the code: commands, routes, error codes, settings. Run by `make docs`; a test compares."""
+"""Write `reference.md` and the table of roles in `access.md` from the code. Run by `make docs`; tests compare."""
 
 import importlib
 import json
@@ -9,12 +9,14 @@ from typing import Any
 import typer.main
 
 from core.errors import all_problems
+from core.roles import MAY, ROUTES, Action, Role
 from scrutineer.cli.main import app
 from scrutineer.local.settings import ROOT, StackSettings
 from scrutineer.local.template import load_template
 from scrutineer.local.template_model import Template
 
 REFERENCE = Path(__file__).parent / "reference.md"
+ACCESS = Path(__file__).parent / "access.md"
 FUNCTIONS = ROOT / "functions"
 SETTINGS = {
     "API_ID": "The API whose stage the clients' keys and usage plans open.",
@@ -54,6 +56,25 @@ def rendered() -> str:
         _settings(template),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def access() -> str:
+    """The page on access, its table of roles as the check has it."""
+    before, begin, rest = ACCESS.read_text().partition("<!-- roles: ")
+    mark, _, rest = rest.partition("-->\n")
+    _, end, after = rest.partition("<!-- /roles -->")
+    return f"{before}{begin}{mark}-->\n{_roles()}\n{end}{after}"
+
+
+def _roles() -> str:
+    rows = [
+        f"| action | {' | '.join(Role)} | opens |\n|---|{':-:|' * len(Role)}---|",
+    ]
+    for action in Action:
+        marks = " | ".join("✓" if action in MAY[role] else "" for role in Role)
+        routes = ", ".join(f"`{route.method} {route.path}`" for route in ROUTES if route.action is action)
+        rows.append(f"| `{action}` | {marks} | {routes} |")
+    return "\n".join(rows)
 
 
 def _commands() -> list[str]:
@@ -130,3 +151,4 @@ def _settings(template: Template) -> str:
 
 if __name__ == "__main__":
     REFERENCE.write_text(rendered())
+    ACCESS.write_text(access())

@@ -69,11 +69,11 @@ def show_plan(plan: PlanName, url: Url = None, key: Key = None, as_json: AsJson 
 @app.command("set")
 def set_plan(
     plan: PlanName,
-    rate_per_s: Annotated[int | None, typer.Option(help="Requests a second of each key, on average.")] = None,
-    burst: Annotated[int | None, typer.Option(help="Requests of each key above that, at once.")] = None,
-    quota_day: Annotated[Maybe | None, _limit("Inspections a day (UTC) of a client.")] = None,
-    quota_month: Annotated[Maybe | None, _limit("Inspections a month (UTC) of a client.")] = None,
-    concurrent: Annotated[Maybe | None, _limit("Inspections under way at once of a client.")] = None,
+    rate_per_s: Annotated[int | None, typer.Option(help="Requests a second of a client, on average.")] = None,
+    burst: Annotated[int | None, typer.Option(help="Requests of a client at once, above its rate.")] = None,
+    quota_day: Annotated[Maybe | None, _limit("Inspections, embeddings and descriptions of a client a day (UTC).")] = None,
+    quota_month: Annotated[Maybe | None, _limit("The same a month (UTC).")] = None,
+    concurrent: Annotated[Maybe | None, _limit("Inspections of a client under way at once.")] = None,
     tasks: Annotated[
         list[str] | None, typer.Option("--task", help="inspect, embed or describe; may be repeated.")
     ] = None,
