@@ -138,7 +138,8 @@ def test_a_rotation_without_body_takes_a_day(desk: Administration) -> None:
 
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
 def test_a_key_at_its_end_is_not_rotated(desk: Administration, column: str) -> None:
-    key_id = desk.key("key_old", Role.OPERATOR, **{column: datetime(2020, 1, 1)})
+    ended: dict[str, Any] = {column: datetime(2020, 1, 1)}
+    key_id = desk.key("key_old", Role.OPERATOR, **ended)
     answer = desk.ask("POST", f"{KEYS}/{key_id}/rotate", {})
     assert (answer.status, answer.json["code"]) == (409, "conflict")
     assert len(desk.rows("SELECT * FROM api_keys")) == 2
