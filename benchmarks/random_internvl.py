@@ -1,17 +1,20 @@
 """An InternVL of random weights and settable size, loaded into memory as the container would have it, and its input."""
 
 import itertools
+import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from transformers import InternVLConfig, InternVLForConditionalGeneration, Qwen2Config
+from transformers import InternVLConfig, InternVLForConditionalGeneration, PreTrainedTokenizerBase, Qwen2Config
 from transformers.models.internvl import InternVLVisionConfig
 
+from benchmarks.shapes import Shape
 from models.byte_cache import ByteCache
 from models.inspection import Inspection, Question
 from models.interface import ModelIdentity
@@ -24,11 +27,11 @@ from models.internvl.preprocessing import DEFAULT_MEAN, DEFAULT_STD, Preprocessi
 from models.internvl.prompt import IMAGE_CONTEXT
 from models.internvl.shared_prefix import SharedPrefixes
 from models.photo import read_header
-from scrutineer.local.settings import ROOT
 
-PHOTO_PX = (1344, 1008)
+ARTIFACT = Path(__file__).parents[1] / "endpoint_container" / "demo_model" / "artifact"
 PHOTO_SETS = 4
-PATCH_PX = 14
+# What precheck hands on: the long side is 1344 px. Four to three is one tile, two to one is two and a thumbnail.
+PHOTO_PX = {1: (1344, 1008), 3: (1344, 672)}
 QUESTIONS = (
     Question("item_present", "Do the photos show an item?", ("yes", "no")),
     Question("kind_matches", "Is the item of the kind that was ordered?", ("yes", "no")),
@@ -39,53 +42,62 @@ QUESTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Widths and depths of the two towers; `tile_px` is a tile's side."""
-
-    tile_px: int
-    vision_width: int
-    vision_layers: int
-    width: int
-    layers: int
+def tokenizer() -> PreTrainedTokenizerBase:
+    """The demo model's; a checkpoint of another size has more rows in its vocabulary than this one uses."""
+    return load_tokenizer(ARTIFACT)
 
 
-def random_model(shape: Shape) -> InternVLForConditionalGeneration:
-    """The model in float32 on the CPU."""
-    tokenizer = load_tokenizer(ROOT / "endpoint_container" / "demo_model" / "artifact")
-    torch.manual_seed(0)
+def json_answer_tokens() -> int:
+    """How many tokens the answers to QUESTIONS take as one JSON object, in this tokenizer."""
+    answer = json.dumps({question.id: question.answers[0] for question in QUESTIONS})
+    return len(tokenizer().encode(answer, add_special_tokens=False))
+
+
+def random_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> InternVLForConditionalGeneration:
+    """The model, its weights drawn where they will be used."""
+    image_token = int(tokenizer().encode(IMAGE_CONTEXT, add_special_tokens=False)[0])
     config = InternVLConfig(
         vision_config=InternVLVisionConfig(
             hidden_size=shape.vision_width,
             num_hidden_layers=shape.vision_layers,
-            num_attention_heads=shape.vision_width // 64,
-            intermediate_size=4 * shape.vision_width,
+            num_attention_heads=shape.vision_heads,
+            intermediate_size=shape.vision_mlp,
+            attention_bias=True,
             image_size=(shape.tile_px, shape.tile_px),
-            patch_size=(PATCH_PX, PATCH_PX),
+            patch_size=(shape.patch_px, shape.patch_px),
         ),
         text_config=Qwen2Config(
-            vocab_size=32_000,
+            vocab_size=shape.vocabulary,
             hidden_size=shape.width,
             num_hidden_layers=shape.layers,
-            num_attention_heads=shape.width // 64,
-            num_key_value_heads=max(1, shape.width // 256),
-            intermediate_size=4 * shape.width,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.kv_heads,
+            intermediate_size=shape.mlp,
             max_position_embeddings=32_768,
+            tie_word_embeddings=False,
         ),
-        image_token_id=int(tokenizer.encode(IMAGE_CONTEXT, add_special_tokens=False)[0]),
-        image_seq_length=(shape.tile_px // PATCH_PX // 2) ** 2,
+        image_token_id=image_token,
+        image_seq_length=shape.tile_tokens,
+        tie_word_embeddings=False,
     )
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    model: InternVLForConditionalGeneration = InternVLForConditionalGeneration(config).requires_grad_(False)
-    model.train(False)
+    torch.manual_seed(0)
+    if device.type == "cpu":
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+    untyped: Any = InternVLForConditionalGeneration
+    with device:
+        model: InternVLForConditionalGeneration = untyped._from_config(config, dtype=dtype, attn_implementation="sdpa")
+    model.requires_grad_(False).train(False)
     return model
 
 
-def inspector(model: InternVLForConditionalGeneration, shape: Shape, cache_bytes: int) -> InternVLInspector:
+def inspector(
+    model: InternVLForConditionalGeneration, shape: Shape, cache_bytes: int, max_tiles: int = 1
+) -> InternVLInspector:
     """The inspect task around the model, with both caches of `cache_bytes`."""
-    tokenizer = load_tokenizer(ROOT / "endpoint_container" / "demo_model" / "artifact")
-    encoder = PromptEncoder(tokenizer, model.config.image_token_id, int(model.config.image_seq_length))
-    preprocessing = Preprocessing(shape.tile_px, 1, DEFAULT_MEAN, DEFAULT_STD, 1 / 255, Image.Resampling.BICUBIC)
+    encoder = PromptEncoder(tokenizer(), model.config.image_token_id, int(model.config.image_seq_length))
+    preprocessing = Preprocessing(
+        shape.tile_px, max_tiles, DEFAULT_MEAN, DEFAULT_STD, 1 / 255, Image.Resampling.BICUBIC
+    )
     return InternVLInspector(
         ModelIdentity("random", "0", "0" * 64),
         model,
@@ -97,12 +109,12 @@ def inspector(model: InternVLForConditionalGeneration, shape: Shape, cache_bytes
     )
 
 
-def inspections(photos: int, repeated: bool) -> Iterator[Inspection]:
+def inspections(photos: int, repeated: bool, size_px: tuple[int, int] = PHOTO_PX[1]) -> Iterator[Inspection]:
     """Inspections of `photos` JPEG photos each, for ever; `repeated` ones come back after PHOTO_SETS inspections."""
-    drawn = [[_photo(number * photos + place) for place in range(photos)] for number in range(PHOTO_SETS)]
+    drawn = [[_photo(number * photos + place, size_px) for place in range(photos)] for number in range(PHOTO_SETS)]
     for number in itertools.count():
         # Bytes behind a JPEG's end change its digest and nothing else.
-        tail = b"" if repeated else number.to_bytes(8)
+        tail = b"" if repeated else number.to_bytes(8, "big")
         headers = (
             read_header(f"photo-{place}", data + tail, 10**8, "photos")
             for place, data in enumerate(drawn[number % PHOTO_SETS])
@@ -110,9 +122,9 @@ def inspections(photos: int, repeated: bool) -> Iterator[Inspection]:
         yield Inspection(tuple(headers), {"description": "red shirt with a label"}, QUESTIONS)
 
 
-def _photo(seed: int) -> bytes:
+def _photo(seed: int, size_px: tuple[int, int]) -> bytes:
     """A smooth random picture, about as many bytes as a photo of its size."""
     pixels = np.random.default_rng(seed).integers(0, 256, (126, 168, 3), dtype=np.uint8)
     file = BytesIO()
-    Image.fromarray(pixels).resize(PHOTO_PX, Image.Resampling.BICUBIC).save(file, "JPEG", quality=85)
+    Image.fromarray(pixels).resize(size_px, Image.Resampling.BICUBIC).save(file, "JPEG", quality=85)
     return file.getvalue()

@@ -3,13 +3,16 @@
 import argparse
 import json
 import platform
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.figures import cell
+from benchmarks.figures import median as median
+from benchmarks.figures import percentile as percentile
 
 console = Console(highlight=False, width=110)
 
@@ -23,32 +26,19 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 def tell(title: str, rows: Sequence[Mapping[str, Any]], json_file: Path | None, **more: Any) -> None:
     """Print `rows` (equal keys) as a table, and write them with `more` and the machine's name of itself."""
-    table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    console.print(table)
+    show(title, rows)
     for name, value in more.items():
-        console.print(f"{name.replace('_', ' ')}: {_cell(value)}")
+        console.print(f"{name.replace('_', ' ')}: {cell(value)}")
     if json_file is not None:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         json_file.write_text(json.dumps({"title": title, "rows": rows, **more, "on": machine}, indent=1) + "\n")
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """By the nearest rank: the smallest value that at least `share` of all don't exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)]
-
-
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
-
-
-def _cell(value: Any) -> str:
-    return (
-        f"{value:.3g}"
-        if isinstance(value, float) and abs(value) < 1
-        else (f"{value:.1f}" if isinstance(value, float) else str(value))
-    )
+def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print `rows` (equal keys) as a table."""
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows:
+        table.add_row(*(cell(value) for value in row.values()))
+    console.print(table)
