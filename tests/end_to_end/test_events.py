@@ -24,7 +24,8 @@ def sample_row(stack: LocalStack) -> None:
     """The inspection that the events name, long final: its messages find nothing left to do."""
     with stack.database.open() as connection, connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO clients (client_id, name, plan, created_at) VALUES (%s, 'Sample', 'standard', UTC_TIMESTAMP(6))",
+            "INSERT INTO clients (client_id, name, plan, created_at)"
+            " VALUES (%s, 'Sample', 'standard', UTC_TIMESTAMP(6))",
             (SAMPLE_CLIENT,),
         )
         cursor.execute(

@@ -100,7 +100,10 @@ def test_a_function_may_do_exactly_this(stage: str, resources: Mapping[str, Any]
     assert resources[f"{stage}Function"]["Properties"]["Role"] == {"Fn::GetAtt": [f"{stage}Role", "Arn"]}
     role = resources[f"{stage}Role"]["Properties"]
     attached = {policy["Ref"] for policy in role["ManagedPolicyArns"]}
-    assert attached == ({"TracePolicy"} if stage == "Documentation" else {"TracePolicy", "DatabasePolicy"})
+    database = set() if stage == "Documentation" else {"DatabasePolicy"}
+    # Whoever reads or writes an object or a message needs the key that closes them; removing one needs none.
+    closed = {"s3:GetObject", "s3:PutObject", "sqs:SendMessage", "sqs:ReceiveMessage"} & set(GRANTS[stage])
+    assert attached == {"TracePolicy"} | database | ({"DataKeyPolicy"} if closed else set())
 
     granted: dict[str, list[str]] = {}
     for policy in role["Policies"]:
@@ -121,6 +124,22 @@ def test_the_bucket_is_private_encrypted_and_only_reached_by_tls(resources: Mapp
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     (deny,) = resources["InspectionBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_one_key_closes_all_that_is_kept(resources: Mapping[str, Any], nested: Mapping[str, Any]) -> None:
+    key = {"Fn::GetAtt": ["DataKey", "Arn"]}
+    (rule,) = resources["InspectionBucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    for logical_id, resource in resources.items():
+        if resource["Type"] == "AWS::Logs::LogGroup":
+            assert resource["Properties"]["KmsKeyId"] == key, logical_id
+        if resource["Type"] == "AWS::SQS::Queue":
+            assert resource["Properties"]["KmsMasterKeyId"] == {"Ref": "DataKey"}, logical_id
+    assert resources["Database"]["Properties"]["Parameters"]["KeyArn"] == key
+    database = nested["database.yaml"]["Resources"]
+    assert {database[name]["Properties"]["KmsKeyId"]["Ref"] for name in ("Instance", "Secret")} == {"KeyArn"}
+    # What it closed outlives the stack.
+    assert resources["DataKey"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_whatever_is_written_to_the_bucket_ages_out(resources: Mapping[str, Any]) -> None:
