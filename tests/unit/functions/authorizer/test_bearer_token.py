@@ -282,3 +282,22 @@ def test_reasons_tell_an_operator_what_is_wrong(issuer: Issuer, check: TokenChec
     }.items():
         with pytest.raises(TokenRefused, match=f"^{expected}$"):
             check(BearerToken(token))
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"alg": "none"}, "algorithm"),
+        ({"alg": "HS256"}, "algorithm"),
+        ({"crit": ["exp"], "exp": 1}, "critical"),
+        ({"typ": "logout+jwt"}, "type"),
+        ({"kid": None}, "no_key_id"),
+    ],
+    ids=str,
+)
+def test_a_header_that_we_would_not_follow_costs_no_fetch(
+    changed: dict[str, Any], reason: str, issuer: Issuer, check: TokenCheck
+) -> None:
+    with pytest.raises(TokenRefused, match=f"^{reason}$"):
+        check(BearerToken(made(header(**changed), issuer.claims(), by_rsa("rsa-1"))))
+    assert issuer.fetched == []
