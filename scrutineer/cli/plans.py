@@ -71,7 +71,7 @@ def set_plan(
     plan: PlanName,
     rate_per_s: Annotated[int | None, typer.Option(help="Requests a second of a client, on average.")] = None,
     burst: Annotated[int | None, typer.Option(help="Requests of a client at once, above its rate.")] = None,
-    quota_day: Annotated[Maybe | None, _limit("Inspections, embeddings and descriptions of a client a day (UTC).")] = None,
+    quota_day: Annotated[Maybe | None, _limit("Inspections, embeddings and descriptions a day (UTC).")] = None,
     quota_month: Annotated[Maybe | None, _limit("The same a month (UTC).")] = None,
     concurrent: Annotated[Maybe | None, _limit("Inspections of a client under way at once.")] = None,
     tasks: Annotated[

@@ -3,14 +3,16 @@
 import signal
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scrutineer.cli.console import out
 from scrutineer.cli.stack import DEMO_MODEL, started
-from scrutineer.local.stack import LocalStack
 from scrutineer.running_stack import RunningStack, announced
+
+if TYPE_CHECKING:
+    from scrutineer.local.stack import LocalStack
 
 SAMPLE_BODY = """python3 -c 'import json; print(json.load(open("events/inspections-create.json"))["body"])'"""
 
@@ -38,7 +40,7 @@ def run_until_stopped(*, port: int, model: Path, data: Path | None) -> None:
         out.print("Stopping.")
 
 
-def _describe(stack: LocalStack, running: RunningStack) -> None:
+def _describe(stack: "LocalStack", running: RunningStack) -> None:
     rows = {
         "Gateway": running.url,
         "API page": f"{running.url}/v1/docs",
