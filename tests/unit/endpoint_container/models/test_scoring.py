@@ -17,6 +17,7 @@ from models.internvl.inspector import InternVL, InternVLInspector, PreparedInspe
 from models.internvl.photo_features import VISION_BATCH
 from models.internvl.prompt import LETTERS, item_block, photo_block, question_suffix, shared_prefix
 from models.internvl.scoring import probabilities
+from models.photo import Photo
 
 
 @pytest.mark.parametrize(("seeds", "max_tiles"), [((1,), None), ((1, 2, 3), None), ((1, 2), 4)])
@@ -111,6 +112,7 @@ def test_the_self_test_refuses_a_model_that_computes_nan(internvl: InternVL) -> 
     ("error", "code"),
     [
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
+        (MemoryError(), "out_of_memory"),
         (torch.AcceleratorError("lost"), "model_defunct"),
     ],
 )
@@ -124,11 +126,43 @@ def test_a_lost_accelerator_is_told_from_a_full_one(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    # Neither can be had on a CPU.
+    # None of them can be had on a CPU at will.
     monkeypatch.setattr(internvl.inspector.model.model, "get_image_features", fail)
     with pytest.raises(EndpointError) as caught:
         inspect(internvl, inspection(1))
     assert caught.value.code == code
+
+
+def test_a_full_host_is_no_failure_of_the_model(
+    internvl: InternVL, inspection: Callable[..., Inspection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's own message, when it asks the system for more than there is; other errors stay what they are."""
+
+    def take_everything(*_: object, **__: object) -> torch.Tensor:
+        return torch.empty(1 << 46, dtype=torch.uint8)
+
+    def fail(*_: object, **__: object) -> torch.Tensor:
+        return torch.zeros(2) @ torch.zeros(3)
+
+    monkeypatch.setattr(internvl.inspector.model.model, "get_image_features", take_everything)
+    with pytest.raises(EndpointError) as caught:
+        inspect(internvl, inspection(1))
+    assert (caught.value.code, caught.value.kind.status) == ("out_of_memory", 422)
+    monkeypatch.setattr(internvl.inspector.model.model, "get_image_features", fail)
+    with pytest.raises(RuntimeError, match="size"):
+        inspect(internvl, inspection(1))
+
+
+def test_a_photo_too_large_for_the_host_is_the_requests_fault(
+    internvl: InternVL, inspection: Callable[..., Inspection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Photo, "decode", fail)
+    with pytest.raises(EndpointError) as caught:
+        internvl.inspector.prepare(inspection(1))
+    assert (caught.value.code, caught.value.field) == ("out_of_memory", "photos")
 
 
 def test_more_than_the_model_holds_is_refused(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
