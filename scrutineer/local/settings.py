@@ -28,6 +28,8 @@ class StackSettings:
     model_dir: Path = ROOT / "endpoint_container" / "demo_model" / "artifact"
     container_environment: Mapping[str, str] = field(default_factory=dict)
     container_start_limit_s: float = 600.0
+    further_models: Mapping[str, Path] = field(default_factory=dict)
+    """Model folders that get a container of their own, by the template's parameter that takes its address."""
     endpoint_url: str | None = None
     """A container that already runs somewhere; none is started then."""
     endpoint_payload_limit_bytes: int = 6 * 1024 * 1024

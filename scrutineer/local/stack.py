@@ -140,8 +140,10 @@ class LocalStack:
         )
         self.container = self._make_container()
         self.endpoint_url = self.container.url if self.container else settings.endpoint_url
-        with ThreadPoolExecutor(4) as pool:
-            endpoint = pool.submit(self.container.start) if self.container else None
+        self._further = {name: self._container(folder, name) for name, folder in settings.further_models.items()}
+        containers = [*([self.container] if self.container else []), *self._further.values()]
+        with ThreadPoolExecutor(3 + len(containers)) as pool:
+            endpoints = [pool.submit(container.start) for container in containers]
             self._wait_for(
                 {
                     "the AWS services (moto)": pool.submit(self._start_services),
@@ -152,7 +154,7 @@ class LocalStack:
                 }
             )
             self._start_event_sources()
-            if endpoint:
+            for endpoint in endpoints:
                 # It loads a model, and the functions import what they need meanwhile.
                 self._wait_for({"the endpoint container (it loads the model and tries it)": endpoint})
 
@@ -173,8 +175,10 @@ class LocalStack:
         settings = self.settings
         queues_port = free_port()
         self.queues_url = f"http://{HOST}:{queues_port}"
+        addresses = {parameter: container.url for parameter, container in self._further.items()}
+        parameters = {**settings.parameters, **addresses}
         self.template = overridden(
-            load_template(settings.template, queues_url=self.queues_url, parameters=settings.parameters), settings
+            load_template(settings.template, queues_url=self.queues_url, parameters=parameters), settings
         )
         if len(self.template.apis) != 1:
             raise TemplateInvalid(f"{settings.template} has {len(self.template.apis)} APIs; the local stack runs one")
@@ -282,11 +286,15 @@ class LocalStack:
         settings = self.settings
         if settings.endpoint_url or not settings.start_endpoint:
             return None
+        return self._container(settings.model_dir, "endpoint-container")
+
+    def _container(self, model_dir: Path, name: str) -> Container:
+        settings = self.settings
         container = Container(
             settings.container_source,
-            settings.model_dir,
+            model_dir,
             processes=self._processes,
-            log_path=self.logs / "endpoint-container.log",
+            log_path=self.logs / f"{name}.log",
             environment=settings.container_environment,
             start_limit_s=settings.container_start_limit_s,
         )

@@ -12,6 +12,7 @@ import pytest
 from scrutineer.cli.stack import DEMO_MODEL, first_key
 from scrutineer.local.settings import ROOT, StackSettings
 from scrutineer.local.stack import LocalStack
+from tests.unit.endpoint_container.checkpoints import write_clip
 
 EVENTS = ROOT / "events"
 WORKERS = ("PrecheckFunction", "InvokeFunction", "FormatFunction")
@@ -30,7 +31,9 @@ FAST = StackSettings(
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = StackSettings(**{**vars(FAST), "data_dir": tmp_path_factory.mktemp("stack")})
+    clip = write_clip(tmp_path_factory.mktemp("clip"))
+    own = {"data_dir": tmp_path_factory.mktemp("stack"), "further_models": {"EmbeddingEndpointUrl": clip}}
+    settings = StackSettings(**{**vars(FAST), **own})
     with LocalStack(settings) as running:
         yield running
 
@@ -48,6 +51,12 @@ def key(stack: LocalStack) -> str:
 def client(stack: LocalStack, key: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=stack.url, headers={"x-api-key": key}, timeout=40, trust_env=False) as http:
         yield http
+
+
+@pytest.fixture(scope="session")
+def desk(client: httpx.Client) -> Desk:
+    """Where clients, keys, members and plans are made."""
+    return Desk(client)
 
 
 @pytest.fixture
