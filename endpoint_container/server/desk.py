@@ -101,6 +101,7 @@ class Desk:
             piece.first_token = now
             piece.queue_s += started - piece.since
             self._metrics.first_token_s.observe(now - piece.job.submitted)
+        self._tell(piece)
 
     def _fits(self, piece: Piece, writer: Writer) -> bool:
         if piece.tried_beside is not None and writer.live >= piece.tried_beside:

@@ -46,7 +46,9 @@ class SlotWriter:
     def check(self, draft: Draft) -> None:
         """Raise `prompt_too_long` if a draft could not be written to its end."""
         if draft.longest > self.positions:
-            detail = f"{draft.longest} tokens with the text; a slot holds {self.positions}. Send fewer photos or tiles."
+            detail = (
+                f"{draft.longest} tokens with the text; a slot holds {self.positions}. Send less or ask for less text."
+            )
             raise EndpointError("prompt_too_long", detail, "photos")
 
     @torch.inference_mode()

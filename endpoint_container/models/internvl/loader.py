@@ -53,7 +53,12 @@ def load(options: ModelOptions) -> InternVL:
 def offer_writing(inspector: InternVLInspector, options: ModelOptions) -> InternVLDescriber:
     """What describes photos with the inspector's own model; the inspector can explain its answers from then on."""
     model = inspector.model
-    ends = end_tokens(model, *inspector.encoder.tokenizer.encode(TURN_END, add_special_tokens=False))
+    turn_end = inspector.encoder.tokenizer.encode(TURN_END, add_special_tokens=False)
+    if len(turn_end) != 1:
+        raise LoadError(
+            f"tokenizer: {TURN_END} must be one token, for a text ends there; GENERATION_SLOTS=0 needs none"
+        )
+    ends = end_tokens(model, *turn_end)
     language = Language(model.model.language_model, model.lm_head, model.config.image_token_id, ends)
     writer = SlotWriter(language, options.slots, options.slot_tokens)
     wording = InternVLWording(inspector.encoder, int(model.config.image_seq_length), ends)

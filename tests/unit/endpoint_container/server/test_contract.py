@@ -42,6 +42,25 @@ def test_an_embed_request_is_answered_in_the_shape_of_its_response(start: Any, l
     assert shape(response.json()) == shape(golden("embed.response"))
 
 
+@pytest.mark.parametrize(("kind", "family"), [("question", "checkpoint"), ("report", "blip2_checkpoint")])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_describe_request_is_answered_in_the_shape_of_its_response(
+    start: Any, request: pytest.FixtureRequest, kind: str, family: str, stream: bool
+) -> None:
+    options = ModelOptions(request.getfixturevalue(family), threads=1, device="cpu", slots=5)
+    body = {**golden(f"describe.{kind}.request"), "stream": stream}
+    response = start(lambda: load_model(options)).post("/invocations", json=body)
+    assert response.status_code == 200
+    answer = json.loads(response.text.splitlines()[-1])
+    expected = golden(f"describe.{kind}.response")
+    if kind == "report":
+        # A model without training may leave a value empty.
+        for content in (answer, expected):
+            for name in ("kind", "colour", "material"):
+                content["description"]["report"][name] = ""
+    assert shape(answer) == shape(expected)
+
+
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_problems_are_the_golden_ones(start: Any, code: str) -> None:
     model, changes = PROBLEMS[code]
