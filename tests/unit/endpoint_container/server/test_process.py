@@ -25,6 +25,14 @@ from server.settings import Settings
 from tests.unit.endpoint_container.fakes import TakesItsTime
 leave(run(Settings.from_mapping(os.environ), lambda: TakesItsTime(float(sys.argv[1]))))
 """
+# The same around a fake that writes a letter in so many seconds.
+WRITING_SERVER = """
+import os, sys
+from server.process import leave, run
+from server.settings import Settings
+from tests.unit.endpoint_container.fake_writers import Letters, Writes
+leave(run(Settings.from_mapping(os.environ), lambda: Writes(Letters(step_s=float(sys.argv[1])))))
+"""
 Launch = Callable[..., tuple["subprocess.Popen[bytes]", str]]
 
 
@@ -103,6 +111,40 @@ def test_sigterm_waits_for_what_runs_but_not_for_ever(
         fetch(f"{url}/ping")
 
 
+@pytest.mark.parametrize(("letters", "last"), [(40, "description"), (500, "error")])
+def test_sigterm_waits_for_a_stream_but_not_for_ever(
+    launch: Launch, body: dict[str, Any], tmp_path: Path, letters: int, last: str
+) -> None:
+    process, url = launch(tmp_path, command=("-c", WRITING_SERVER, "0.02"), drain_timeout_s=2)
+    wait_until(url, "READY")
+    with urllib.request.urlopen(describe(url, body, letters), timeout=20) as response:
+        first = json.loads(response.readline())
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in response]
+    assert process.wait(timeout=10) == 0
+    assert first == {"text": "a"}
+    assert last in lines[-1]
+    if last == "error":
+        assert lines[-1]["error"]["code"] == "not_ready"
+    else:
+        assert len(lines) == letters
+
+
+def test_who_closes_the_connection_in_the_middle_frees_the_slot(
+    launch: Launch, body: dict[str, Any], tmp_path: Path
+) -> None:
+    _, url = launch(tmp_path, command=("-c", WRITING_SERVER, "0.02"))
+    wait_until(url, "READY")
+    with urllib.request.urlopen(describe(url, body, 500), timeout=20) as response:
+        assert json.loads(response.readline()) == {"text": "a"}
+        assert slots_in_use(url) == 1
+    closed = time.perf_counter()
+    wait_until(url, "READY", passing=("BUSY",))
+    # All 500 letters would take 10 s.
+    assert time.perf_counter() - closed < 5
+    assert slots_in_use(url) == 0
+
+
 def test_wrong_settings_and_arguments_end_the_process() -> None:
     for arguments, environment in [(["train"], {}), (["serve"], {"PORT": "http"})]:
         process = subprocess.run(
@@ -112,7 +154,20 @@ def test_wrong_settings_and_arguments_end_the_process() -> None:
         assert b"Traceback" not in process.stdout + process.stderr
 
 
-def wait_until(url: str, state: str) -> float:
+def describe(url: str, body: dict[str, Any], letters: int) -> urllib.request.Request:
+    """A streamed caption of so many letters."""
+    wanted = {"task": "describe", "kind": "caption", "photos": body["photos"], "max_new_tokens": letters}
+    data = json.dumps({**wanted, "stream": True}).encode()
+    return urllib.request.Request(f"{url}/invocations", data, {"content-type": "application/json"})
+
+
+def slots_in_use(url: str) -> float:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as response:
+        found = next(line for line in response if line.startswith(b"endpoint_slots_in_use "))
+    return float(found.split()[1])
+
+
+def wait_until(url: str, state: str, passing: tuple[str, ...] = ("STARTING", "READY")) -> float:
     """Ping until the state is reached; returns the slowest ping in seconds once the port is open."""
     deadline, slowest_s = time.perf_counter() + 60, 0.0
     while time.perf_counter() < deadline:
@@ -125,7 +180,7 @@ def wait_until(url: str, state: str) -> float:
         slowest_s = max(slowest_s, time.perf_counter() - started)
         if content["state"] == state:
             return slowest_s
-        assert content["state"] in ("STARTING", "READY")
+        assert content["state"] in passing
         time.sleep(0.05)
     raise AssertionError(f"{url} did not become {state}")
 
