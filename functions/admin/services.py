@@ -18,6 +18,7 @@ from admin.plans import Plans
 from admin.reports import Reports
 from core.contract import Problem
 from core.database import Database
+from core.errors import InvalidRequest
 from core.gateway_drift import Place
 from core.gateway_records import GatewayRecords
 from core.principal import Principal
@@ -92,7 +93,13 @@ def principal_of(router: APIGatewayRouter) -> Principal:
 
 
 def caller_of(router: APIGatewayRouter, dry_run: bool) -> Caller:
-    """For a change: who, from where."""
+    """For a change: who, from where. A misspelt `dry_run` must not be a change in earnest, so nothing else is taken.
+
+    Raises InvalidRequest.
+    """
+    for name, values in router.current_event.resolved_query_string_parameters.items():
+        if name != "dry_run" or len(values) > 1:
+            raise InvalidRequest("The one parameter of a change is dry_run, once.", field=name[:100])
     context = router.current_event.request_context
     return Caller(principal_of(router), context.identity.source_ip or "", context.request_id or "", dry_run)
 

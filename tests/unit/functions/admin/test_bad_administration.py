@@ -39,9 +39,12 @@ class Wary(FakeDatabase):
 
 
 def ask(method: str, path: str, body: Any = None, **parts: Any) -> Answer:
+    return ask_event(rest_event(method, path, body=body, **parts))
+
+
+def ask_event(event: dict[str, Any]) -> Answer:
     database = Wary()
     app.app.context["services"] = Services(database, "stack", Away)
-    event = rest_event(method, path, body=body, **parts)
     return read_answer(front_door.answer(app.app, event, FakeContext(), database))
 
 
@@ -154,6 +157,21 @@ def test_bad_parameter(path: str, query: dict[str, str] | None, field: str) -> N
 def test_a_dry_run_is_yes_or_no(method: str, path: str, body: Any, value: str) -> None:
     """Above all: what was meant as a dry run is never made in earnest."""
     check_problem(ask(method, path, body, query={"dry_run": value}), "dry_run")
+
+
+@pytest.mark.parametrize("name", ["dryrun", "dry-run", "Dry_Run", "force"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("DELETE", KEY, None), ("POST", CLIENTS, NEW_CLIENT), ("PUT", f"{PLANS}/small", PLAN), ("DELETE", MEMBER, None)],
+)
+def test_a_misspelt_dry_run_is_no_change_in_earnest(method: str, path: str, body: Any, name: str) -> None:
+    check_problem(ask(method, path, body, query={name: "true"}), name)
+
+
+def test_a_dry_run_is_said_once() -> None:
+    event = rest_event("DELETE", KEY, query={"dry_run": "true"})
+    event["multiValueQueryStringParameters"] = {"dry_run": ["false", "true"]}
+    check_problem(ask_event(event), "dry_run")
 
 
 ASSIGNABLE: dict[tuple[str, str], tuple[dict[str, Any], type[BaseModel], type[BaseModel]]] = {
