@@ -86,6 +86,8 @@ def run() -> None:
     if open_rows:
         show(open_title(options), open_rows)
     tell(title, told, options.json, **facts, open_loop=open_rows)
+    for line in conclusions(told):
+        console.print(line)
     if options.write_docs:
         tables = [f"{title}. {sentence(facts)}", markdown_table(told)]
         if open_rows:
@@ -177,6 +179,19 @@ def facts_of(bench: Bench, flop_a_second: float) -> dict[str, Any]:
         "gflop_a_second": flop_a_second / 1e9,
         "shape": vars(bench.shape),
     }
+
+
+def conclusions(told: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each cell: its best way by inspections a minute, beside the first."""
+    best: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in told:
+        key = (row["photos"], row["at once"])
+        best[key] = max(best.get(key, row), row, key=lambda one: float(one["a minute"]))
+    return [
+        f"{photos} photos, {at_once} at once: {row['way']}, {shown(row['× the first'])} × the first way, "
+        f"p95 {shown(row['p95 ×'])} of its" + (f", {row['of the floor']} of the floor" if row["of the floor"] else "")
+        for (photos, at_once), row in best.items()
+    ]
 
 
 def sentence(facts: dict[str, Any]) -> str:
