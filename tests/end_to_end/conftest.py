@@ -1,7 +1,5 @@
 """One whole local stack for the suite: real gateway, functions, queues, database and the real container."""
 
-import copy
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,11 +8,12 @@ import httpx
 import pytest
 
 from scrutineer.cli.stack import DEMO_MODEL, first_key
-from scrutineer.local.settings import ROOT, StackSettings
+from scrutineer.local.settings import StackSettings
 from scrutineer.local.stack import LocalStack
+from tests.end_to_end.desk import Desk, sample_body
+from tests.end_to_end.issuer import Issuer
 from tests.unit.endpoint_container.checkpoints import write_clip
 
-EVENTS = ROOT / "events"
 WORKERS = ("PrecheckFunction", "InvokeFunction", "FormatFunction")
 FAST = StackSettings(
     model_dir=DEMO_MODEL,
@@ -30,9 +29,20 @@ FAST = StackSettings(
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def issuer() -> Iterator[Issuer]:
+    """Whose JWTs sign people in."""
+    with Issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[LocalStack]:
     clip = write_clip(tmp_path_factory.mktemp("clip"))
-    own = {"data_dir": tmp_path_factory.mktemp("stack"), "further_models": {"EmbeddingEndpointUrl": clip}}
+    own = {
+        "data_dir": tmp_path_factory.mktemp("stack"),
+        "further_models": {"EmbeddingEndpointUrl": clip},
+        "parameters": issuer.parameters,
+    }
     settings = StackSettings(**{**vars(FAST), **own})
     with LocalStack(settings) as running:
         yield running
@@ -54,17 +64,22 @@ def client(stack: LocalStack, key: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def desk(client: httpx.Client) -> Desk:
+def anybody(stack: LocalStack) -> Iterator[httpx.Client]:
+    """Without a credential."""
+    with httpx.Client(base_url=stack.url, timeout=40, trust_env=False) as http:
+        yield http
+
+
+@pytest.fixture(scope="session")
+def desk(client: httpx.Client, anybody: httpx.Client) -> Desk:
     """Where clients, keys, members and plans are made."""
-    return Desk(client)
+    return Desk(client, anybody)
 
 
 @pytest.fixture
 def body() -> dict[str, Any]:
     """A valid request with three small photos; a fresh copy each time."""
-    event = json.loads((EVENTS / "inspections-create.json").read_text())
-    request: dict[str, Any] = json.loads(event["body"])
-    return copy.deepcopy(request)
+    return sample_body()
 
 
 @pytest.fixture
