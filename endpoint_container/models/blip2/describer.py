@@ -90,7 +90,7 @@ class Blip2Describer:
     def run_batch(self, batch: Sequence[PreparedDescription]) -> list[Unwritten[DescriptionResult]]:
         """Look at all photos of the batch; what is to be written of them is up to the writer."""
         started = perf_counter()
-        with accelerator_errors():
+        with accelerator_errors("Send the request again when fewer others run.", "photos"):
             features = self._features(batch)
             synchronise(self.model.device)
         vision_ms = (perf_counter() - started) * 1000

@@ -7,10 +7,13 @@ from typing import Any, cast
 
 import torch
 
+from models.checkpoint.accelerator import accelerator_errors
 from models.errors import EndpointError, ModelDefunct
 from models.generation.language import Language, read
 from models.generation.slot_cache import SlotCache
 from models.writing import Continuation, Draft, Ending
+
+TOO_LARGE = "Send fewer photos or tiles, or ask for less text."
 
 
 @dataclass(eq=False)
@@ -56,12 +59,8 @@ class SlotWriter:
         """As models.writing.Writer says; raises `out_of_memory` or `model_output_invalid`."""
         if len(endings) > self.slots - self.live:
             raise ValueError(f"{len(endings)} texts for {self.slots - self.live} free slots")
-        try:
+        with accelerator_errors(TOO_LARGE, "photos"):
             return self._admit(draft, endings)
-        except torch.OutOfMemoryError as error:
-            raise _out_of_memory(error) from error
-        except torch.AcceleratorError as error:
-            raise ModelDefunct("The accelerator failed and must be restarted.") from error
 
     @torch.inference_mode()
     def step(self) -> None:
@@ -120,12 +119,13 @@ class SlotWriter:
         if start == stop:
             return []
         try:
-            return self._decode(start, stop)
-        except torch.AcceleratorError as error:
-            raise ModelDefunct("The accelerator failed and must be restarted.") from error
-        except torch.OutOfMemoryError as error:
-            failure: Exception = _out_of_memory(error)
+            with accelerator_errors(TOO_LARGE, "photos"):
+                return self._decode(start, stop)
+        except ModelDefunct:
+            raise
         except Exception as error:
+            # The tensors of the failed forward hang on its frames, and the halves will need their memory.
+            clear_frames(error.__traceback__)
             failure = error
         if stop - start == 1:
             return [failure]
@@ -166,10 +166,3 @@ def _first(logits: torch.Tensor, endings: Sequence[Ending]) -> list[int | None]:
 
 def _not_finite() -> EndpointError:
     return EndpointError("model_output_invalid", "The model computed numbers that are not finite.")
-
-
-def _out_of_memory(error: BaseException) -> EndpointError:
-    # The tensors of the failed forward hang on its frames, and others need their memory.
-    clear_frames(error.__traceback__)
-    torch.cuda.empty_cache()
-    return EndpointError("out_of_memory", "Send fewer photos or tiles, or ask for less text.", "photos")
