@@ -11,8 +11,8 @@ import torch
 
 from models.errors import EndpointError, ModelDefunct
 
-# What torch's CPU allocator says; it has no exception type of its own for it.
-CPU_ALLOCATOR = "DefaultCPUAllocator"
+# What the CPU's allocator and cuBLAS's workspace say for want of memory; torch has no exception type of its own for it.
+WANT_OF_MEMORY = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 @contextmanager
@@ -70,4 +70,5 @@ class Stopwatch:
 
 
 def _out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or CPU_ALLOCATOR in str(error)
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or any(message in str(error) for message in WANT_OF_MEMORY)

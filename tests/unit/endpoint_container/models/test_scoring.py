@@ -113,6 +113,7 @@ def test_the_self_test_refuses_a_model_that_computes_nan(internvl: InternVL) -> 
     [
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
         (MemoryError(), "out_of_memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "out_of_memory"),
         (torch.AcceleratorError("lost"), "model_defunct"),
     ],
 )
