@@ -10,13 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-import httpx
+from scrutineer.connection import GatewayConnection, Json
+from scrutineer.errors import UserError
 
-from scrutineer.errors import RequestFailed, UserError
-
-TIMEOUT_S = 35  # the gateway answers at 29 s at the latest
 LONGEST_PAGE = 100
-Json = dict[str, Any]
 
 
 class AdminClient:
@@ -26,16 +23,8 @@ class AdminClient:
     """
 
     def __init__(self, url: str, key: str, *, waiting: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
-        if not (key.isascii() and key.isprintable()):
-            raise UserError("The key holds characters that no key has.")
-        self._waiting = waiting
+        self._connection = GatewayConnection(url, key, waiting=waiting)
         self.gateway_pending = False
-        try:
-            self._http = httpx.Client(
-                base_url=url.rstrip("/"), headers={"x-api-key": key}, timeout=TIMEOUT_S, trust_env=False
-            )
-        except httpx.InvalidURL as error:
-            raise UserError(f"{url!r} is no address: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -43,7 +32,7 @@ class AdminClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        self._connection.close()
 
     def me(self) -> Json:
         return self._request("GET", "/v1/me")
@@ -148,33 +137,17 @@ class AdminClient:
         params = {"dry_run": "true"} if dry_run else {}
         return self._request(method, path, params=params, json=None if content is None else dict(content))
 
-    def _request(self, method: str, path: str, **options: Any) -> Json:
-        try:
-            with self._waiting():
-                answer = self._http.request(method, path, **options)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise UserError(f"The gateway at {self._http.base_url} can't be reached: {error}") from error
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Json | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Json:
+        answer = self._connection.request(method, path, json=json, params=params)
         self.gateway_pending |= answer.headers.get("gateway-records") == "pending"
-        return _content(answer)
-
-
-def _content(answer: httpx.Response) -> Json:
-    if answer.is_success and not answer.content:
-        return {}
-    try:
-        content = answer.json()
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise RequestFailed(
-            answer.status_code,
-            {"code": "not_json", "detail": "the answer is not JSON; is this the address of a Scrutineer?"},
-        )
-    if answer.is_success:
-        return content
-    if "retry-after" in answer.headers:
-        content["detail"] = f"{content.get('detail')} Come back in {answer.headers['retry-after']} s."
-    raise RequestFailed(answer.status_code, content)
+        return answer.content
 
 
 def _given(values: Mapping[str, str | None]) -> dict[str, str]:

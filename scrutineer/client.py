@@ -1,27 +1,27 @@
-"""The client's side of the REST API: send photos, wait for the verdict."""
+"""The client's side of the REST API: have photos inspected, embedded or described.
+
+All raise RequestFailed for a problem, UserError for a photo that can't be read or a gateway that can't be reached.
+"""
 
 import base64
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
-
-from scrutineer.errors import RequestFailed, UserError
+from scrutineer.connection import GatewayConnection, Json
+from scrutineer.errors import UserError
 
 SERVER_WAIT_S = 20
-MARGIN_S = 15  # the gateway answers at 29 s at the latest
 
 
 class Client:
     """One connection to one gateway with one key."""
 
     def __init__(self, url: str, key: str) -> None:
-        self._http = httpx.Client(
-            base_url=url.rstrip("/"), headers={"x-api-key": key}, timeout=SERVER_WAIT_S + MARGIN_S, trust_env=False
-        )
+        self._connection = GatewayConnection(url, key)
 
     def __enter__(self) -> Self:
         return self
@@ -29,7 +29,7 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        self._connection.close()
 
     def inspect(
         self,
@@ -41,49 +41,52 @@ class Client:
         idempotency_key: str | None = None,
         wait_s: int = 60,
         waiting: Callable[[str], None] = lambda state: None,
-    ) -> dict[str, Any]:
-        """The inspection, final unless `wait_s` seconds ran out first; `waiting` hears its state at every look.
-
-        Raises RequestFailed for a problem, UserError for a photo that can't be read or a gateway that can't be reached.
-        """
-        body: dict[str, Any] = {
+    ) -> Json:
+        """The inspection, final unless `wait_s` seconds ran out first; `waiting` hears its state at every look."""
+        body: Json = {
             "checklist": checklist,
             "item": dict(item),
-            "photos": [{"name": photo.name[:100], "data": _base64(photo)} for photo in photos],
+            "photos": [_photo(photo) for photo in photos],
         }
         if reference is not None:
             body["reference"] = reference
         headers = {"Prefer": f"wait={min(wait_s, SERVER_WAIT_S)}" if wait_s else "respond-async"}
         if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
+            headers["Idempotency-Key"] = _header(idempotency_key)
         end = time.monotonic() + wait_s
-        inspection = self._request("POST", "/v1/inspections", json=body, headers=headers)
+        inspection = self._connection.request("POST", "/v1/inspections", json=body, headers=headers).content
         while not inspection["final"] and time.monotonic() < end:
             waiting(inspection["state"])
             time.sleep(0.5)
             inspection = self.get(inspection["id"])
         return inspection
 
-    def get(self, inspection_id: str) -> dict[str, Any]:
-        """One inspection as it stands. Raises RequestFailed."""
-        return self._request("GET", f"/v1/inspections/{inspection_id}")
+    def get(self, inspection_id: str) -> Json:
+        """One inspection as it stands."""
+        return self._connection.request("GET", f"/v1/inspections/{inspection_id}").content
 
-    def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        try:
-            answer = self._http.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise UserError(f"The gateway at {self._http.base_url} can't be reached: {error}") from error
-        try:
-            content: dict[str, Any] = answer.json()
-        except ValueError:
-            content = {"code": "not_json", "detail": "the answer is not JSON; is this the address of a Scrutineer?"}
-        if not answer.is_success:
-            raise RequestFailed(answer.status_code, content)
-        return content
+    def embed(self, inputs: Sequence[str | Path]) -> Json:
+        """Texts, and photos by their path, as vectors of length 1 in one space, in that order."""
+        sent = [{"text": given} if isinstance(given, str) else {"photo": _photo(given)} for given in inputs]
+        return self._connection.request("POST", "/v1/embeddings/batch", json={"inputs": sent}).content
+
+    def describe(self, photos: Sequence[Path], *, question: str | None = None, report: bool = False) -> Json:
+        """What the photos show: a caption, the answer to a question, or a report; not both of these."""
+        body: Json = {"photos": [_photo(photo) for photo in photos], "kind": "report" if report else "caption"}
+        if question is not None:
+            body |= {"kind": "question", "question": question}
+        return self._connection.request("POST", "/v1/descriptions", json=body).content
 
 
-def _base64(photo: Path) -> str:
+def _photo(path: Path) -> Json:
     try:
-        return base64.b64encode(photo.read_bytes()).decode()
+        data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{photo}: {error.strerror}") from error
+        raise UserError(f"{path}: {error.strerror}") from error
+    return {"name": path.name[:100], "data": base64.b64encode(data).decode()}
+
+
+def _header(idempotency_key: str) -> str:
+    if not re.fullmatch(r"[!-~]+", idempotency_key):
+        raise UserError("The idempotency key must be of ASCII letters, digits and signs, without blanks.")
+    return idempotency_key

@@ -90,17 +90,24 @@ def test_does_not_wait_when_told_not_to(gateway: Gateway, client: Client, photo:
     assert gateway.looks == 0
 
 
-def test_a_problem_becomes_one_line_with_code_and_field(gateway: Gateway, client: Client, photo: Path) -> None:
+def test_a_problem_and_a_key_that_can_be_none_are_the_users_to_mend(
+    gateway: Gateway, client: Client, photo: Path
+) -> None:
     problem = {"code": "photo_count", "detail": "Too few.", "field": "photos"}
     gateway.refusal = JSONResponse(problem, status_code=400)
     with pytest.raises(RequestFailed, match=r"400 photo_count: Too few\. \(field photos\)"):
         client.inspect([photo], item={"description": "x"}, checklist="c")
+    with pytest.raises(UserError, match="characters that no key has"):
+        Client("https://gateway.example", "scr_ä")
 
 
-def test_an_answer_that_is_not_json_is_told_as_such(gateway: Gateway, client: Client, photo: Path) -> None:
-    gateway.refusal = Response("<html>", status_code=502)
-    with pytest.raises(RequestFailed, match="502 not_json"):
-        client.inspect([photo], item={"description": "x"}, checklist="c")
+@pytest.mark.parametrize("idempotency_key", ["", "ä", "a b", "a\n"])
+def test_an_idempotency_key_that_no_header_can_hold(
+    gateway: Gateway, client: Client, photo: Path, idempotency_key: str
+) -> None:
+    with pytest.raises(UserError, match="idempotency key"):
+        client.inspect([photo], item={"description": "x"}, checklist="c", idempotency_key=idempotency_key)
+    assert gateway.received == {}
 
 
 def test_a_photo_or_gateway_that_is_not_there(client: Client, photo: Path) -> None:
