@@ -35,13 +35,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=60, help="measured requests at each concurrency")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 15])
     options = parser.parse_args()
-    settings = {"PlanRatePerSecond": "10000", "PlanBurst": "5000", "PlanQuota": "10000000"}
     with stub() as endpoint:
         work = work_alone(endpoint, options.requests)
-        with LocalStack(
-            StackSettings(endpoint_url=endpoint, parameters=settings, warm_slots=2), progress=console.print
-        ) as stack:
-            key = first_key(stack)
+        with LocalStack(StackSettings(endpoint_url=endpoint, warm_slots=2), progress=console.print) as stack:
+            key = unthrottled_key(stack)
             rows = [row("the work alone", 1, work, work)]
             for concurrency in options.concurrency:
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as driver:
@@ -49,6 +46,17 @@ def main() -> None:
                     answers = driver.submit(drive, stack.url, key, concurrency, options.requests).result()
                 rows.append(row("the whole stack", concurrency, [spent for spent, _ in answers], work, answers))
     tell(f"Accept to answer without the model, {options.requests} inspections of 3 photos each", rows, options.json)
+
+
+def unthrottled_key(stack: LocalStack) -> str:
+    """A first client's, whose plan has limits that are still checked and never reached."""
+    with stack.database.open() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE plans SET rate_per_s = 10000, burst = 5000, quota_month = 10000000, concurrent = 10000"
+            " WHERE plan = 'standard'"
+        )
+        connection.commit()
+    return first_key(stack)
 
 
 def row(
