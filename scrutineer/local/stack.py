@@ -79,12 +79,6 @@ class LocalStack:
         return self.data_dir / "logs"
 
     @property
-    def usage_keys(self) -> dict[str, str]:
-        """The values of the template's API keys by logical id, for authorizers to name."""
-        plans = [plan for api in self.template.apis.values() for plan in api.plans]
-        return {key_id: value for plan in plans for key_id, value in plan.keys.items()}
-
-    @property
     def api_arn(self) -> str:
         """What the ARN of every method of the API begins with: `…/{method}/{path}` follows."""
         (api,) = self.template.apis.values()
