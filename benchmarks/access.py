@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from benchmarks import limits
 from benchmarks.cold_start import imported_ms
+from benchmarks.limits import Figures
 from benchmarks.report import arguments, console, median, percentile, tell
 from scrutineer.local.function_pool import FunctionPool
 from scrutineer.local.processes import Processes
@@ -37,13 +39,6 @@ AUDIENCE, SUBJECT = "benchmark", "user-1"
 AIM_P99_MS, AIM_IMPORT_MS = 5.0, 250.0
 NOTHING, UNKNOWN = "(a handler that does nothing)", "key, unknown"
 WARM_UP = 50
-
-
-@dataclass(frozen=True)
-class Part:
-    title: str
-    rows: list[dict[str, Any]]
-    more: dict[str, Any]
 
 
 def main() -> None:
@@ -63,7 +58,7 @@ def main() -> None:
 # --------------------------------------------------------------------------------------------------- the authorizer
 
 
-def authorizer(requests: int) -> Part:
+def authorizer(requests: int) -> Figures:
     with issuer() as (url, sign), measured_stack(url) as (stack, empty):
         keys = [f"scr_{secrets.token_urlsafe(32)}" for _ in range(2 * (requests + WARM_UP))]
         fill(stack, url, used=keys[: len(keys) // 2], unused=keys[len(keys) // 2 :])
@@ -103,7 +98,7 @@ def authorizer(requests: int) -> Part:
         for kind in kinds
     ]
     imported, empty_module = (median([imported_ms(module) for _ in range(9)]) for module in ("authorizer.app", "core"))
-    return Part(
+    return Figures(
         title=f"The authorizer, warm, one request after another, {requests} of each kind",
         rows=rows,
         more={
@@ -245,8 +240,10 @@ def issuer() -> Iterator[tuple[str, Callable[[str], str]]]:
 
 # ------------------------------------------------------------------------------------------------------- all of them
 
-PARTS: dict[str, Callable[[int], Part]] = {
+PARTS: dict[str, Callable[[int], Figures]] = {
     "authorizer": authorizer,
+    "accepting": limits.accepting,
+    "throttle": limits.throttle,
 }
 
 if __name__ == "__main__":
