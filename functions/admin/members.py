@@ -35,11 +35,14 @@ class Members:
         return MemberPage(members=[shown(Member, row) for row in found], next_cursor=cursor)
 
     def create(self, caller: Caller, client_id: str, new: NewMember) -> Member | DryRun:
-        """Raises Conflict for an identity that is a member already, of whichever client."""
+        """Raises Conflict for an identity that is a member already, of whichever client; Forbidden for a machine that
+        no admin adds.
+        """
 
         def work(transaction: Transaction) -> Change[Member]:
             check_exists(transaction, caller.principal, client_id)
             check_may_give(caller.principal, new.role)
+            _check_may_vouch(caller.principal, new)
             member_id = new_identifier("member")
             transaction.execute(
                 "INSERT INTO members (member_id, client_id, name, issuer, subject, role, created_at)"
@@ -88,6 +91,12 @@ class Members:
             return Change(Deed.DELETE_MEMBER, member_id, client_id, before, None, None)
 
         return self._changes.make(caller, work)
+
+
+def _check_may_vouch(principal: Principal, new: NewMember) -> None:
+    """An ARN can be guessed: whoever adds another client's machine first would have its photos come to them."""
+    if new.issuer == IAM and principal.role is not Role.ADMIN:
+        raise Forbidden("Machines in AWS are added by an admin of the installation.", field="issuer")
 
 
 def _found(transaction: Transaction, principal: Principal, client_id: str, member_id: str) -> Member:

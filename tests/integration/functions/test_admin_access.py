@@ -159,6 +159,14 @@ def test_a_narrowed_key_gives_no_more_than_it_has(desk: Administration) -> None:
     assert desk.ask("POST", KEYS, {"name": "x", "role": "admin", "scopes": ["keys:read"]}, **narrow).status == 201
 
 
+def test_only_an_admin_vouches_for_a_machine(desk: Administration) -> None:
+    """Anybody can guess an ARN, and whoever puts it down first would have its photos come to their client."""
+    machine = {"name": "hub", "issuer": "iam", "subject": "arn:aws:iam::123456789012:role/hub", "role": "operator"}
+    refused = desk.ask("POST", MEMBERS, machine, role=Role.CLIENT_ADMIN)
+    assert (refused.status, refused.json["field"]) == (403, "issuer")
+    assert desk.ask("POST", MEMBERS, machine).status == 201
+
+
 def test_scopes_are_of_the_role(desk: Administration) -> None:
     answer = desk.ask("POST", KEYS, {"name": "x", "role": "viewer", "scopes": ["inspections:create"]})
     assert (answer.status, answer.json["field"]) == (400, "scopes")

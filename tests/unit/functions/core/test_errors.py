@@ -21,6 +21,7 @@ PROBLEMS = {
     ("invalid_request", 400, "The request is not valid"),
     ("not_found", 404, "Not found"),
     ("not_json", 400, "The body is not JSON"),
+    ("not_offered", 501, "This is not offered here"),
     ("not_on_plan", 403, "The usage plan does not include this"),
     ("photo_count", 400, "Too few or too many photos"),
     ("photo_gone", 410, "A photo is no longer there"),
@@ -31,6 +32,7 @@ PROBLEMS = {
     ("unavailable", 503, "Not available at the moment"),
     ("unknown_checklist", 400, "There is no such checklist"),
     ("unknown_route", 404, "There is no such route"),
+    ("unusable_input", 422, "The model can't use this input"),
     ("unsupported_media_type", 415, "The body is of another type"),
 }
 

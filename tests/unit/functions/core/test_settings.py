@@ -7,10 +7,14 @@ import pytest
 
 from authorizer.settings import Settings as AuthorizerSettings
 from core.settings import DatabaseSettings, EndpointSettings, InvalidSetting, WorkerSettings, choice, number, text
+from descriptions.settings import Settings as DescriptionsSettings
+from embeddings.settings import Settings as EmbeddingsSettings
 from format.settings import Settings as FormatSettings
 from inspections.settings import Settings as InspectionsSettings
 from invoke.settings import Settings as InvokeSettings
 from precheck.settings import Settings as PrecheckSettings
+from reconcile.settings import Settings as ReconcileSettings
+from retention.settings import Settings as RetentionSettings
 from sweeper.settings import Settings as SweeperSettings
 
 DATABASE = {
@@ -28,11 +32,21 @@ PRECHECK, INVOKE, FORMAT = (
 )
 BUCKET = {"BUCKET": "photos"}
 ENDPOINT = {"ENDPOINT": "http://model", "FALLBACK_ENDPOINT": ""}
+SIGN_IN = {
+    "JWT_ISSUER": "https://id.example/",
+    "JWT_AUDIENCE": "scrutineer",
+    "JWT_JWKS_URL": "https://id.example/jwks.json",
+    "JWT_ALGORITHMS": "RS256,ES256",
+}
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
-    (AuthorizerSettings.from_environment, DATABASE),
+    (AuthorizerSettings.from_environment, DATABASE | SIGN_IN),
     (InspectionsSettings.from_environment, DATABASE | BUCKET | PRECHECK),
     (PrecheckSettings.from_environment, DATABASE | WORKER | BUCKET | PRECHECK | INVOKE),
     (InvokeSettings.from_environment, DATABASE | WORKER | BUCKET | INVOKE | FORMAT | ENDPOINT),
+    (EmbeddingsSettings.from_environment, DATABASE | ENDPOINT),
+    (DescriptionsSettings.from_environment, DATABASE | ENDPOINT),
+    (RetentionSettings.from_environment, DATABASE | BUCKET),
+    (ReconcileSettings.from_environment, DATABASE | {"STACK_NAME": "s", "API_ID": "a", "API_STAGE": "dev"}),
     (FormatSettings.from_environment, DATABASE | WORKER | BUCKET | FORMAT),
     (
         SweeperSettings.from_environment,

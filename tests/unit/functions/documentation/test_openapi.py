@@ -45,7 +45,8 @@ def test_template_has_the_same_routes() -> None:
         (event["Properties"]["Method"].lower(), event["Properties"]["Path"])
         for resource in template["Resources"].values()
         for event in resource.get("Properties", {}).get("Events", {}).values()
-        if event["Type"] == "Api"
+        # Below /iam are the same routes once more, for signed requests.
+        if event["Type"] == "Api" and not event["Properties"]["Path"].startswith("/iam/")
     }
     documented = {
         (method, re.sub(r"<(\w+)>", r"{\1}", path)) for path, item in document()["paths"].items() for method in item
