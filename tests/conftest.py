@@ -1,5 +1,6 @@
 """One MariaDB for the whole test run, migrated once, and empty for each test that asks for it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from scrutineer.local.database import Database as Server
 from scrutineer.local.processes import Processes
 from scrutineer.local.settings import default_cache
 from scrutineer.migrations import apply_migrations
+
+# Powertools reads its names when core.observability is imported, by whichever suite comes first.
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Test")
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 
 ROOT = Path(__file__).parents[1]
 EMPTYING = {

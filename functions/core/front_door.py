@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core.database import Database
-from core.errors import PROBLEM_JSON, Forbidden, ScrutineerError, UnknownRoute, problem, problem_headers
+from core.errors import PROBLEM_JSON, Forbidden, InvalidRequest, ScrutineerError, UnknownRoute, problem, problem_headers
 from core.observability import logger
 from core.principal import Principal, from_context
 from core.principal_records import PrincipalRecords
@@ -31,6 +31,7 @@ def answer(
     try:
         principal = _principal(event, database)
         _check(principal, event["httpMethod"], path)
+        _check_body(event["body"])
         app.context["principal"] = principal
         found: dict[str, Any] = app.resolve({**event, "path": path}, context)
     except ScrutineerError as error:
@@ -80,6 +81,12 @@ def _check(principal: Principal, method: str, path: str) -> None:
         raise UnknownRoute("There is no such route.")
     if not principal.may(action):
         raise Forbidden(f"The role {principal.role} may not do this ({action}).")
+
+
+def _check_body(body: str | None) -> None:
+    # Powertools takes an array of one for that one.
+    if body is not None and body.lstrip()[:1] == "[":
+        raise InvalidRequest("The body must be a JSON object, not an array.", field="body")
 
 
 def _refused(error: ScrutineerError) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from scrutineer.cli import (
     bootstrap,
     clients,
     demo,
+    describe,
+    embed,
     gateway,
     inspect,
     keys,
@@ -33,6 +35,8 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("inspect")(inspect.inspect)
+app.command("embed")(embed.embed)
+app.command("describe")(describe.describe)
 app.command("demo")(demo.demo)
 app.command("migrate")(migrate.migrate)
 app.command("bootstrap")(bootstrap.bootstrap)

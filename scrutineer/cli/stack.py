@@ -1,9 +1,10 @@
 """A local stack with a client that may use it: what `up` and `demo` have in common."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scrutineer.access import bootstrap
@@ -15,22 +16,52 @@ from scrutineer.running_stack import RunningStack
 if TYPE_CHECKING:
     from scrutineer.local.stack import LocalStack
 
+INTERNVL, CLIP, BLIP2 = "internvl", "clip", "blip-2"
 DEMO_MODEL = ROOT / "endpoint_container" / "demo_model" / "artifact"
+EMBEDDINGS, DESCRIPTIONS = "EmbeddingEndpointUrl", "DescriptionEndpointUrl"
+"""The template's parameters for models beside the inspections' own."""
+FURTHER_FAMILIES = {EMBEDDINGS: CLIP, DESCRIPTIONS: BLIP2}
 FIRST_CLIENT = "First client"
 RECONCILE = "ReconcileFunction"
 
 
 @contextmanager
-def started(*, port: int, model: Path, data: Path | None) -> Iterator[tuple["LocalStack", RunningStack]]:
-    """The stack, running, and the address and key of its first client; all of it ends with the block."""
+def started(
+    *, port: int, model: Path, data: Path | None, further_models: Mapping[str, Path] = MappingProxyType({})
+) -> Iterator[tuple["LocalStack", RunningStack]]:
+    """The stack, running, and the address and key of its first client; all of it ends with the block.
+
+    `further_models` are folders by the template's parameter that takes the model's address. Raises UserError, before
+    anything starts, for a folder without a model of the family that belongs there.
+    """
     # It brings botocore and uvicorn, half of the time that a command takes which only asks a gateway.
     from scrutineer.local.stack import LocalStack
 
-    if not (model / "config.json").is_file():
-        raise UserError(f"{model} holds no model: there is no config.json in it.")
-    settings = StackSettings(gateway_port=port, model_dir=model, data_dir=data)
+    check_model(model, INTERNVL)
+    for parameter, folder in further_models.items():
+        check_model(folder, FURTHER_FAMILIES[parameter])
+    settings = StackSettings(
+        gateway_port=port,
+        model_dir=model.resolve(),  # a container has a working folder of its own
+        data_dir=data,
+        further_models={parameter: folder.resolve() for parameter, folder in further_models.items()},
+    )
     with LocalStack(settings, progress=progress) as stack:
         yield stack, RunningStack(url=stack.url, key=first_key(stack))
+
+
+def check_model(folder: Path, family: str) -> None:
+    """Raises UserError unless the folder's config.json says that it holds a model of this family."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise UserError(f"{folder} holds no model: there is no config.json in it.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read as JSON: {error}") from error
+    found = config.get("model_type") if isinstance(config, dict) else None
+    if found != family:
+        raise UserError(f"{folder} holds a model of type {found!r}, and {family!r} is needed here (in config.json).")
 
 
 def first_key(stack: "LocalStack") -> str:

@@ -2,13 +2,14 @@
 
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scrutineer.cli.console import out
-from scrutineer.cli.stack import DEMO_MODEL, started
+from scrutineer.cli.stack import DEMO_MODEL, DESCRIPTIONS, EMBEDDINGS, started
 from scrutineer.running_stack import RunningStack, announced
 
 if TYPE_CHECKING:
@@ -22,35 +23,55 @@ def up(
     model: Annotated[
         Path, typer.Option(help="Folder of an InternVL checkpoint (config.json, *.safetensors).")
     ] = DEMO_MODEL,
+    embedding_model: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a CLIP checkpoint, for /v1/embeddings; without one there are no embeddings."),
+    ] = None,
+    description_model: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a BLIP2 checkpoint, for /v1/descriptions; without one --model describes."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Keep database and logs here; by default they go at the end.")
     ] = None,
 ) -> None:
-    """Start the local stack: gateway, functions, queues, database and the model's container. Ctrl-C stops it."""
-    run_until_stopped(port=port, model=model, data=data)
+    """Start the local stack: gateway, functions, queues, database and a container a model. Ctrl-C stops it."""
+    given = {EMBEDDINGS: embedding_model, DESCRIPTIONS: description_model}
+    further_models = {parameter: folder for parameter, folder in given.items() if folder is not None}
+    run_until_stopped(port=port, model=model, data=data, further_models=further_models)
 
 
-def run_until_stopped(*, port: int, model: Path, data: Path | None) -> None:
+def run_until_stopped(*, port: int, model: Path, data: Path | None, further_models: Mapping[str, Path]) -> None:
     stop = threading.Event()
-    with started(port=port, model=model, data=data) as (stack, running), announced(running):
+    with (
+        started(port=port, model=model, data=data, further_models=further_models) as (stack, running),
+        announced(running),
+    ):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        _describe(stack, running)
+        _tell(stack, running)
         stop.wait()
         out.print("Stopping.")
 
 
-def _describe(stack: "LocalStack", running: RunningStack) -> None:
-    rows = {
+def places(stack: "LocalStack", running: RunningStack) -> dict[str, str]:
+    """Where each part is, by what it is to a person."""
+    further_models = stack.settings.further_models
+    return {
         "Gateway": running.url,
         "API page": f"{running.url}/v1/docs",
         "API key": running.key,
         "Database": stack.database.url,
         "AWS services": stack.services_url,
         "Endpoint": stack.endpoint_url or "none",
+        "Embeddings": str(further_models.get(EMBEDDINGS, "none; see --embedding-model")),
+        "Descriptions": str(further_models.get(DESCRIPTIONS, "by the endpoint's model")),
         "Logs": str(stack.logs),
     }
-    for name, value in rows.items():
+
+
+def _tell(stack: "LocalStack", running: RunningStack) -> None:
+    for name, value in places(stack, running).items():
         out.print(f"{name + ':':14}{value}", soft_wrap=True, markup=False)
     out.print(
         "\nTry, in another terminal of this folder:\n"

@@ -15,7 +15,7 @@ from scrutineer.local.template_model import ApiSpec, UsagePlanSpec
 from scrutineer.local.usage_plans import UsagePlans
 
 POLL_S = 0.5
-# A request with a key that is not known looks again, but not more often than this.
+# A request with a key that is not known has the records read again, but not more often than this.
 COOLDOWN_S = 0.1
 log = logging.getLogger(__name__)
 
@@ -33,14 +33,16 @@ class PlanRecords:
         *,
         read: Callable[[], list[dict[str, Any]]],
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.plans = plans
         self._api = api
         self._read = read
         self._clock = clock
+        self._pause = pause
         self._last: list[dict[str, Any]] | None = None
         self._answers = True
-        self._next_look = 0.0
+        self._looked_at = -COOLDOWN_S
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="plan-records", daemon=True)
@@ -53,9 +55,14 @@ class PlanRecords:
         self._thread.join(2)
 
     def look_again(self) -> None:
-        """For a key that is not known. Returns when the records are no older than the cooldown; blocks meanwhile."""
+        """For a key that is not known. Returns when the records were read after the call; blocks meanwhile.
+
+        Older records would refuse the first request of a client who was made a moment ago.
+        """
+        asked_at = self._clock()
         with self._lock:
-            if self._clock() >= self._next_look:
+            if self._looked_at < asked_at:
+                self._pause(max(0.0, self._looked_at + COOLDOWN_S - asked_at))
                 self._look()
 
     def _poll(self) -> None:
@@ -64,6 +71,7 @@ class PlanRecords:
                 self._look()
 
     def _look(self) -> None:
+        self._looked_at = self._clock()
         try:
             records = self._read()
         except httpx.HTTPError as error:
@@ -75,7 +83,6 @@ class PlanRecords:
             if records != self._last:
                 self._last = records
                 self.plans.replace([*self._api.plans, *plans_of(self._api, records)])
-        self._next_look = self._clock() + COOLDOWN_S
 
 
 def reader(services_url: str) -> Callable[[], list[dict[str, Any]]]:

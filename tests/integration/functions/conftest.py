@@ -1,6 +1,5 @@
 """The functions' own database, queries beside it, and the tables' many-use rows."""
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,9 +9,6 @@ from core.settings import DatabaseSettings
 from scrutineer.database_address import Connection
 
 CLIENTS = ("client-a", "client-b", "client-c")
-
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Test")
-os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 
 
 @pytest.fixture

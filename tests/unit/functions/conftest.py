@@ -2,14 +2,9 @@
 
 import io
 import logging
-import os
 from collections.abc import Iterator
 
 import pytest
-
-# Powertools reads its names when core.observability is imported, which is before any fixture could run.
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Test")
-os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 
 
 @pytest.fixture(autouse=True)

@@ -119,6 +119,12 @@ def test_route_that_no_action_names_is_closed(app: APIGatewayRestResolver) -> No
     assert (answer.status, answer.json["code"]) == (404, "unknown_route")
 
 
+@pytest.mark.parametrize("body", ["[{}]", ' \n [{"a": 1}]', "[]"])
+def test_an_array_is_no_body(app: APIGatewayRestResolver, body: str) -> None:
+    answer = ask(app, {**rest_event("POST", "/v1/inspections"), "body": body}, Records())
+    assert (answer.status, answer.json["code"], answer.json["field"]) == (400, "invalid_request", "body")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_every_answer_tells_what_is_left(app: APIGatewayRestResolver, method: str) -> None:
     answer = ask(app, rest_event(method, "/v1/inspections"), Records())

@@ -73,7 +73,11 @@ def services():
 def records_of(services, api=API):
     clock = [0.0]
     usage = UsagePlans(api.plans, clock=lambda: clock[0])
-    return PlanRecords(api, usage, read=services, clock=lambda: clock[0]), usage, clock
+
+    def pause(seconds):
+        clock[0] += seconds
+
+    return PlanRecords(api, usage, read=services, clock=lambda: clock[0], pause=pause), usage, clock
 
 
 def test_an_unknown_key_is_looked_up_at_most_once_a_cooldown(services):
@@ -88,6 +92,16 @@ def test_an_unknown_key_is_looked_up_at_most_once_a_cooldown(services):
     assert services.reads == 2
     assert usage.admit("client-1") is Verdict.ADMITTED
     assert usage.admit("of-the-template") is Verdict.ADMITTED
+
+
+def test_a_key_made_a_moment_after_a_look_is_found(services):
+    records, usage, clock = records_of(services)
+    records.look_again()
+    services.records = [record()]
+    clock[0] += COOLDOWN_S / 10
+    records.look_again()
+    assert usage.admit("client-1") is Verdict.ADMITTED
+    assert clock[0] == pytest.approx(COOLDOWN_S)
 
 
 def test_the_last_plans_stay_while_the_services_are_away(services, caplog):
