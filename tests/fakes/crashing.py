@@ -1,7 +1,7 @@
 """Every side effect through one gate, which stops the process right before, right after, or for a while at the n-th."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from core.database import Database, Row, Transaction, Values
@@ -79,6 +79,9 @@ class GatedStore:
 
     def find(self, key: str) -> bytes | None:
         return self._store.find(key)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        self._gate.step("delete", lambda: self._store.delete(keys))
 
 
 class GatedQueue:

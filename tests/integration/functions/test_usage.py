@@ -125,7 +125,7 @@ def test_a_new_day_and_a_new_month_begin_at_nought(database: Database) -> None:
         ({"concurrent": 2}, TooManyRunning, 60),
     ],
 )
-def test_limit(database: Database, limits: dict[str, int], error: type[ScrutineerError], longest_s: int) -> None:
+def test_limit(database: Database, limits: dict[str, Any], error: type[ScrutineerError], longest_s: int) -> None:
     on_plan(database, **limits)
     for _ in range(2):
         accepted(database)

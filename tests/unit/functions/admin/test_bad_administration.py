@@ -213,7 +213,7 @@ def test_no_model_that_goes_out_has_a_hash() -> None:
     assert get_args(contract.DryRun.model_fields["dry_run"].annotation) == (True,)
 
 
-@pytest.mark.parametrize("body", ["{", "hello", "[" * 100_000])
+@pytest.mark.parametrize("body", ["{", "hello", '{"a":' * 100_000])
 def test_no_json(body: str) -> None:
     check_problem(ask("POST", CLIENTS, body), None, code="not_json")
 

@@ -239,7 +239,8 @@ def test_the_issuers_own_tokens_are_good(more: dict[str, Any], issuer: Issuer, c
 )
 def test_clocks_may_differ_a_little(claim: str, from_now_s: float, issuer: Issuer, check: TokenCheck) -> None:
     now = int(time.time())
-    claims = check(BearerToken(issuer.token(**{"exp": now + 3600, claim: now + from_now_s})))
+    times: dict[str, Any] = {"exp": now + 3600, claim: now + from_now_s}
+    claims = check(BearerToken(issuer.token(**times)))
     exp = now + (from_now_s if claim == "exp" else 3600)
     assert claims.good_until == pytest.approx(exp + LEEWAY_S, abs=1)
 

@@ -74,7 +74,7 @@ def test_unusable_kept_answer_is_asked_for_again() -> None:
     assert store.objects[capture_key(claim.inspection_id)] != broken
 
 
-@pytest.mark.parametrize("error", [EndpointUnavailable("busy"), EndpointRefused("no")])
+@pytest.mark.parametrize("error", [EndpointUnavailable("busy"), EndpointRefused(400, b"no")])
 def test_endpoints_error_passes_and_nothing_is_kept(error: Exception) -> None:
     def fail(body: bytes) -> bytes:
         raise error

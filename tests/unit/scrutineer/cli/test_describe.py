@@ -12,7 +12,7 @@ from descriptions.contract import Description, DescriptionInput
 from tests.unit.scrutineer.cli.admin_api import AdminApi, problem
 from tests.unit.scrutineer.cli.conftest import Command
 
-ROUTE = ("POST", "/v1/descriptions", {})
+ROUTE: tuple[str, str, dict[str, str]] = ("POST", "/v1/descriptions", {})
 MODEL = {"name": "blip", "version": "1", "digest": "sha256:b"}
 REPORT = {"kind": "shoe", "colour": "red", "material": None, "text_visible": False, "condition": "new"}
 

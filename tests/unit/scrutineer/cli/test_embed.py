@@ -12,7 +12,7 @@ from embeddings.contract import BatchInput, Embeddings
 from tests.unit.scrutineer.cli.admin_api import AdminApi, problem
 from tests.unit.scrutineer.cli.conftest import Command
 
-ROUTE = ("POST", "/v1/embeddings/batch", {})
+ROUTE: tuple[str, str, dict[str, str]] = ("POST", "/v1/embeddings/batch", {})
 MODEL = {"name": "clip", "version": "1", "digest": "sha256:c"}
 
 
