@@ -14,7 +14,7 @@ from benchmarks.figures import median
 from benchmarks.generating import generate, json_prompt
 from benchmarks.random_internvl import PHOTO_PX, inspections, inspector, random_model
 from benchmarks.roofline import Counts, Phase, Rates
-from benchmarks.shapes import INTERNVL3_2B, INTERNVL3_8B, TINY, Shape
+from benchmarks.shapes import CONFIDENT_TOKENS, INTERNVL3_2B, INTERNVL3_8B, PLAIN_TOKENS, TINY, Shape
 from models.errors import EndpointError
 from models.inspection import Inspection, InspectionResult
 from models.internvl.inspector import InternVLInspector, PreparedInspection
@@ -22,8 +22,6 @@ from models.internvl.inspector import InternVLInspector, PreparedInspection
 SHAPES = {"8B": INTERNVL3_8B, "2B": INTERNVL3_2B, "tiny": TINY}
 PHOTOS = 6
 CACHE_BYTES = 256 * 1024 * 1024
-# The same JSON in Qwen2.5's own tokenizer: an answer a question, and with a confidence each, which scoring gives too.
-PLAIN_TOKENS, CONFIDENT_TOKENS = 41, 132
 # Grids up to this number of tiles make that number of tiles of a photo of PHOTO_PX.
 GRID = {1: 1, 3: 2}
 

@@ -1,7 +1,6 @@
 """An InternVL of random weights and settable size, loaded into memory as the container would have it, and its input."""
 
 import itertools
-import json
 import os
 from collections.abc import Iterator
 from io import BytesIO
@@ -45,12 +44,6 @@ QUESTIONS = (
 def tokenizer() -> PreTrainedTokenizerBase:
     """The demo model's; a checkpoint of another size has more rows in its vocabulary than this one uses."""
     return load_tokenizer(ARTIFACT)
-
-
-def json_answer_tokens() -> int:
-    """How many tokens the answers to QUESTIONS take as one JSON object, in this tokenizer."""
-    answer = json.dumps({question.id: question.answers[0] for question in QUESTIONS})
-    return len(tokenizer().encode(answer, add_special_tokens=False))
 
 
 def random_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> InternVLForConditionalGeneration:

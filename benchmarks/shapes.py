@@ -72,8 +72,13 @@ def internvl3(width: int, heads: int, kv_heads: int, mlp: int) -> Shape:
     )
 
 
+# The benchmarks' answers as one JSON object, in Qwen2.5's own tokenizer: an answer a question, and with a confidence
+# for each, which is what scoring gives.
+PLAIN_TOKENS, CONFIDENT_TOKENS = 41, 132
+
 TINY = small(tile_px=56, vision_width=64, vision_layers=1, width=64, layers=2, vocabulary=1024)
 QUICK = small(tile_px=112, vision_width=192, vision_layers=4, width=384, layers=6, vocabulary=8_000)
-WHOLE = small(tile_px=224, vision_width=320, vision_layers=8, width=640, layers=8, vocabulary=32_000)
+# Of a tile's products two thirds are the language model's: between InternVL3-2B (half) and -8B (five sixths).
+WHOLE = small(tile_px=224, vision_width=384, vision_layers=6, width=768, layers=10, vocabulary=32_000)
 INTERNVL3_2B = internvl3(width=1536, heads=12, kv_heads=2, mlp=8960)
 INTERNVL3_8B = internvl3(width=3584, heads=28, kv_heads=4, mlp=18_944)

@@ -1,7 +1,8 @@
 """The scoring engine against other ways of serving the same random InternVL: inspections a minute and latencies.
 
 Every way gets the same photos and the same weights, in turns, so that a machine that slows down slows them alike.
-Those that write text write as many tokens as the answers take as one JSON object.
+Those that write text write as many tokens as a JSON object of the answers and their confidences takes, which is what
+scoring gives; the old way is also measured with the answers alone.
 """
 
 import argparse
@@ -23,9 +24,9 @@ from benchmarks.engine.vllm_way import VllmFailed, vllm
 from benchmarks.engine.ways import Way, joined, one_lock, scoring
 from benchmarks.figures import cell as shown
 from benchmarks.figures import markdown_table, write_between
-from benchmarks.random_internvl import inspector, json_answer_tokens, random_model
+from benchmarks.random_internvl import inspector, random_model
 from benchmarks.report import arguments, console, show, tell
-from benchmarks.shapes import QUICK, WHOLE, Shape
+from benchmarks.shapes import CONFIDENT_TOKENS, PLAIN_TOKENS, QUICK, WHOLE, Shape
 from models.internvl.inspector import InternVLInspector
 from server.settings import Settings
 
@@ -102,7 +103,9 @@ def parser() -> argparse.ArgumentParser:
     known.add_argument("--photos", type=int, nargs="+", metavar="N", help="photos an inspection (6, quick 3)")
     known.add_argument("--repeats", type=int, help="measurements of each cell (3, quick 1)")
     known.add_argument("--seconds", type=float, help="shortest measurement (4, quick 1)")
-    known.add_argument("--answer-tokens", type=int, help="tokens written (what the JSON takes in the tokenizer)")
+    known.add_argument(
+        "--answer-tokens", type=int, default=CONFIDENT_TOKENS, help=f"tokens written ({CONFIDENT_TOKENS})"
+    )
     known.add_argument("--open-loop", type=float, metavar="A_MINUTE", help="also: Poisson arrivals at this rate")
     known.add_argument("--open-s", type=float, default=60, help="length of the arrivals (60)")
     known.add_argument("--deadline-s", type=float, default=29, help="an answer after this came too late (29)")
@@ -112,16 +115,17 @@ def parser() -> argparse.ArgumentParser:
     return known
 
 
-def build(shape: Shape, answer_tokens: int | None) -> Bench:
+def build(shape: Shape, answer_tokens: int) -> Bench:
     model = random_model(shape, torch.device("cpu"), torch.float32)
     caching = inspector(model, shape, CACHE_BYTES)
-    return Bench(shape, inspector(model, shape, 0), caching, answer_tokens or json_answer_tokens())
+    return Bench(shape, inspector(model, shape, 0), caching, answer_tokens)
 
 
 def compared(bench: Bench, photos: int, vllm_python: Path | None) -> list[Way]:
     tokens = bench.answer_tokens
     ways = [
-        Way("generate, one lock", partial(one_lock, bench.plain, tokens), serial=True),
+        Way(f"generate {tokens} tokens, one lock", partial(one_lock, bench.plain, tokens), serial=True),
+        Way(f"generate {PLAIN_TOKENS} tokens, one lock", partial(one_lock, bench.plain, PLAIN_TOKENS), serial=True),
         Way("generate, dynamic batches", partial(joined, bench.plain, tokens)),
         Way("transformers, continuous batches", partial(continuous, bench.plain, tokens)),
         Way("scoring, one at a time", partial(scoring, bench.plain, 0), serial=True, scores=True),
@@ -137,7 +141,7 @@ def compared(bench: Bench, photos: int, vllm_python: Path | None) -> list[Way]:
         return ways
     if vllm_python.exists():
         opened = partial(vllm, vllm_python, bench.plain, bench.shape, photos, tokens)
-        ways.insert(3, Way("vLLM", opened, remembers=True))
+        ways.insert(4, Way("vLLM", opened, remembers=True))
     else:
         console.print(f"Without vLLM: there is no {vllm_python}; docs/{DOCS.name} says how to make it.")
     return ways
@@ -189,7 +193,8 @@ def conclusions(told: Sequence[dict[str, Any]]) -> list[str]:
         best[key] = max(best.get(key, row), row, key=lambda one: float(one["a minute"]))
     return [
         f"{photos} photos, {at_once} at once: {row['way']}, {shown(row['× the first'])} × the first way, "
-        f"p95 {shown(row['p95 ×'])} of its" + (f", {row['of the floor']} of the floor" if row["of the floor"] else "")
+        f"{shown(row['× the second'])} × the second, p95 {shown(row['p95 ×'])} of the first's"
+        + (f", {row['of the floor']} of the floor" if row["of the floor"] else "")
         for (photos, at_once), row in best.items()
     ]
 

@@ -4,7 +4,9 @@ Clocks are the database's: statements say UTC_TIMESTAMP(6) themselves, so no wor
 matters, and nothing is SET on the session (RDS Proxy would pin the connection to this client).
 """
 
+import random
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
@@ -23,6 +25,7 @@ Values = Sequence[Any] | Mapping[str, Any] | None
 DUPLICATE_KEY = 1062
 RUN_AGAIN = frozenset({1205, 1213})  # lock wait timeout, deadlock: InnoDB rolled back, the same work may be repeated
 TRIES = 3
+LONGEST_PAUSE_S = 0.05  # before the second try; two that met once at the same rows do not meet again at once
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3, 10
 
 
@@ -96,6 +99,7 @@ class Database:
                     raise Unavailable("The database is not reachable at the moment.", retry_after_s=5) from error
                 if attempt == TRIES:
                     raise Unavailable("The database is too busy at the moment.", retry_after_s=5) from error
+                time.sleep(random.uniform(0, LONGEST_PAUSE_S * attempt))
         raise AssertionError("unreachable")
 
     def _run(self, work: Callable[[Transaction], T]) -> T:

@@ -5,11 +5,19 @@ from benchmarks.engine.command import conclusions
 
 def test_the_best_way_of_each_cell_is_named_with_what_it_gains():
     def row(way: str, at_once: int, a_minute: float, floor: str = "") -> dict[str, object]:
-        facts = {"× the first": a_minute / 10, "p95 ×": 10 / a_minute, "of the floor": floor}
-        return {"way": way, "photos": "6 fresh", "at once": at_once, "a minute": a_minute, **facts}
+        ratios = {"× the first": a_minute / 10, "× the second": a_minute / 20, "p95 ×": 10 / a_minute}
+        return {
+            "way": way,
+            "photos": "6 fresh",
+            "at once": at_once,
+            "a minute": a_minute,
+            **ratios,
+            "of the floor": floor,
+        }
 
     rows = [row("old", 1, 10.0), row("new", 1, 40.0, "60 %"), row("old", 15, 10.0), row("new", 15, 5.0, "7 %")]
     assert conclusions(rows) == [
-        "6 fresh photos, 1 at once: new, 4.0 × the first way, p95 0.25 of its, 60 % of the floor",
-        "6 fresh photos, 15 at once: old, 1.0 × the first way, p95 1.0 of its",
+        "6 fresh photos, 1 at once: new, 4.0 × the first way, 2.0 × the second, p95 0.25 of the first's, "
+        "60 % of the floor",
+        "6 fresh photos, 15 at once: old, 1.0 × the first way, 0.5 × the second, p95 1.0 of the first's",
     ]
