@@ -1,8 +1,8 @@
 """The scoring engine against other ways of serving the same random InternVL: inspections a minute and latencies.
 
 Every way gets the same photos and the same weights, in turns, so that a machine that slows down slows them alike.
-Those that write text write as many tokens as a JSON object of the answers and their confidences takes, which is what
-scoring gives; the old way is also measured with the answers alone.
+The old way writes a JSON object of the answers and their confidences, which is what scoring gives, and in a second row
+the answers alone, as do the others that write.
 """
 
 import argparse
@@ -39,17 +39,16 @@ SWEPT_WAIT_MS, SWEPT_DECODERS = (0, 5, 20, 50), (1, 2)
 
 @dataclass(frozen=True)
 class Bench:
-    """The model twice, with and without caches, and the tokens of an answer that is written."""
+    """The model twice, with and without caches."""
 
     shape: Shape
     plain: InternVLInspector
     caching: InternVLInspector
-    answer_tokens: int
 
 
 def run() -> None:
     options = parser().parse_args()
-    bench = build(QUICK if options.quick else WHOLE, options.answer_tokens)
+    bench = build(QUICK if options.quick else WHOLE)
     cells = [
         Cell(photos, repeated, concurrency)
         for photos, repeated, concurrency in itertools.product(
@@ -103,9 +102,6 @@ def parser() -> argparse.ArgumentParser:
     known.add_argument("--photos", type=int, nargs="+", metavar="N", help="photos an inspection (6, quick 3)")
     known.add_argument("--repeats", type=int, help="measurements of each cell (3, quick 1)")
     known.add_argument("--seconds", type=float, help="shortest measurement (4, quick 1)")
-    known.add_argument(
-        "--answer-tokens", type=int, default=CONFIDENT_TOKENS, help=f"tokens written ({CONFIDENT_TOKENS})"
-    )
     known.add_argument("--open-loop", type=float, metavar="A_MINUTE", help="also: Poisson arrivals at this rate")
     known.add_argument("--open-s", type=float, default=60, help="length of the arrivals (60)")
     known.add_argument("--deadline-s", type=float, default=29, help="an answer after this came too late (29)")
@@ -115,19 +111,21 @@ def parser() -> argparse.ArgumentParser:
     return known
 
 
-def build(shape: Shape, answer_tokens: int) -> Bench:
+def build(shape: Shape) -> Bench:
     model = random_model(shape, torch.device("cpu"), torch.float32)
     caching = inspector(model, shape, CACHE_BYTES)
-    return Bench(shape, inspector(model, shape, 0), caching, answer_tokens)
+    return Bench(shape, inspector(model, shape, 0), caching)
 
 
 def compared(bench: Bench, photos: int, vllm_python: Path | None) -> list[Way]:
-    tokens = bench.answer_tokens
+    def old(tokens: int) -> Way:
+        return Way(f"generate {tokens} tokens, one lock", partial(one_lock, bench.plain, tokens), serial=True)
+
     ways = [
-        Way(f"generate {tokens} tokens, one lock", partial(one_lock, bench.plain, tokens), serial=True),
-        Way(f"generate {PLAIN_TOKENS} tokens, one lock", partial(one_lock, bench.plain, PLAIN_TOKENS), serial=True),
-        Way("generate, dynamic batches", partial(joined, bench.plain, tokens)),
-        Way("transformers, continuous batches", partial(continuous, bench.plain, tokens)),
+        old(CONFIDENT_TOKENS),
+        old(PLAIN_TOKENS),
+        Way(f"generate {PLAIN_TOKENS}, dynamic batches", partial(joined, bench.plain, PLAIN_TOKENS)),
+        Way(f"transformers {PLAIN_TOKENS}, continuous batches", partial(continuous, bench.plain, PLAIN_TOKENS)),
         Way("scoring, one at a time", partial(scoring, bench.plain, 0), serial=True, scores=True),
         Way("scoring, batches", partial(scoring, bench.plain, Settings.max_batch_tokens), scores=True),
         Way(
@@ -140,8 +138,8 @@ def compared(bench: Bench, photos: int, vllm_python: Path | None) -> list[Way]:
     if vllm_python is None:
         return ways
     if vllm_python.exists():
-        opened = partial(vllm, vllm_python, bench.plain, bench.shape, photos, tokens)
-        ways.insert(4, Way("vLLM", opened, remembers=True))
+        opened = partial(vllm, vllm_python, bench.plain, bench.shape, photos, PLAIN_TOKENS)
+        ways.insert(4, Way(f"vLLM {PLAIN_TOKENS}", opened, remembers=True))
     else:
         console.print(f"Without vLLM: there is no {vllm_python}; docs/{DOCS.name} says how to make it.")
     return ways
@@ -179,7 +177,6 @@ def facts_of(bench: Bench, flop_a_second: float) -> dict[str, Any]:
     return {
         "parameters": sum(parameter.numel() for parameter in bench.plain.model.parameters()),
         "threads": torch.get_num_threads(),
-        "answer_tokens": bench.answer_tokens,
         "gflop_a_second": flop_a_second / 1e9,
         "shape": vars(bench.shape),
     }
@@ -202,7 +199,7 @@ def conclusions(told: Sequence[dict[str, Any]]) -> list[str]:
 def sentence(facts: dict[str, Any]) -> str:
     return (
         f"{facts['parameters'] / 1e6:.0f} million parameters in float32, {facts['threads']} threads whose matrix "
-        f"products reach {shown(facts['gflop_a_second'])} GFLOP/s, {facts['answer_tokens']} tokens a written answer."
+        f"products reach {shown(facts['gflop_a_second'])} GFLOP/s."
     )
 
 

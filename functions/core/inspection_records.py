@@ -7,6 +7,7 @@ from typing import Any
 
 from core.database import Database, Row, Transaction
 from core.states import State
+from core.step_events import note_step
 from core.usage import INSPECT, take
 
 
@@ -40,6 +41,7 @@ class InspectionRecords:
 
         def work(transaction: Transaction) -> None:
             self._insert(transaction, request)
+            note_step(transaction, request.inspection_id, request.client_id, State.ACCEPTED)
             take(transaction, request.client_id, INSPECT)
 
         self._database.transaction(work)

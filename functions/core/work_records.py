@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.database import Database, DuplicateKey, Transaction
-from core.states import FINAL, State, can_step
-from core.usage import settle_inspection
+from core.states import State, can_step
+from core.step_events import note_step
 
 MOMENT_COLUMN = {State.PRECHECKED: "prechecked_at", State.INFERRED: "inferred_at"}
 
@@ -142,7 +142,7 @@ class WorkRecords:
         """An end without a verdict, in one transaction. Raises LostLease."""
 
         def work(transaction: Transaction) -> None:
-            self._step(transaction, claimed, start, end, photos)
+            self._step(transaction, claimed, start, end, photos, code)
             insert_failure(transaction, claimed.inspection_id, claimed.client_id, end, code, detail)
 
         self._once(work)
@@ -160,6 +160,7 @@ class WorkRecords:
         start: State,
         end: State,
         photos: Sequence[Mapping[str, Any]] | None,
+        code: str | None = None,
     ) -> None:
         if not can_step(start, end):
             raise ValueError(f"{start} does not lead to {end}")
@@ -183,8 +184,7 @@ class WorkRecords:
         )
         if not changed:
             raise LostLease(f"{claimed.inspection_id} is no longer this worker's")
-        if end in FINAL:
-            settle_inspection(transaction, claimed.inspection_id, claimed.client_id, end)
+        note_step(transaction, claimed.inspection_id, claimed.client_id, end, code)
 
 
 def insert_failure(

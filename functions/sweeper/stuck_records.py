@@ -2,7 +2,7 @@
 
 from core.database import Database, Transaction
 from core.states import State
-from core.usage import settle_inspection
+from core.step_events import note_step
 from core.work_records import insert_failure
 
 
@@ -47,7 +47,7 @@ class StuckRecords:
                 )
                 assert row is not None
                 insert_failure(transaction, inspection_id, row["client_id"], State.ERROR, code, detail)
-                settle_inspection(transaction, inspection_id, row["client_id"], State.ERROR)
+                note_step(transaction, inspection_id, row["client_id"], State.ERROR, code)
             return bool(ended)
 
         return self._database.transaction(work)
