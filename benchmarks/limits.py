@@ -20,6 +20,7 @@ import httpx
 from botocore.config import Config
 
 from benchmarks.report import console, median
+from core.accept import Accept
 from core.contract import InspectionInput
 from core.database import Database
 from core.handover import Handover
@@ -29,7 +30,6 @@ from core.settings import DatabaseSettings
 from core.states import State
 from core.storage import S3ObjectStore
 from core.usage import UsageRecords
-from inspections.accept import Accept
 from scrutineer.cli.stack import first_key
 from scrutineer.local.intrinsics import STACK_NAME
 from scrutineer.local.settings import ROOT, StackSettings

@@ -11,8 +11,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core import aws, front_door
+from core.accept import Accept
 from core.composition import open_database, open_handover
 from core.contract import Inspection, InspectionInput, InspectionPage
+from core.cursor import decode_cursor, encode_cursor
 from core.database import Database
 from core.erasure import Erasure
 from core.errors import NotFound, Unavailable
@@ -23,8 +25,6 @@ from core.problem_responses import answer_with_problems, described_problems
 from core.states import State
 from core.storage import S3ObjectStore
 from core.usage import UsageRecords
-from inspections.accept import Accept
-from inspections.cursor import decode_cursor, encode_cursor
 from inspections.presentation import present, present_accepted
 from inspections.settings import Settings
 from inspections.waiting import preferred_wait_s, wait_until_final

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.accept import Accept
 from core.contract import InspectionInput
 from core.database import Database, Row
 from core.handover import Handover
@@ -14,7 +15,6 @@ from core.storage import capture_key
 from core.work_records import Claimed, WorkRecords
 from core.worker import Outcome, StageWorker, UnknownInspection
 from format.format import Format
-from inspections.accept import Accept
 from invoke.invoke import Invoke
 from precheck.precheck import Precheck
 from sweeper.stuck_records import StuckRecords

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from core.accept import Accept
 from core.contract import InspectionInput
 from core.database import Database, DuplicateKey
 from core.erasure import Erasure
@@ -14,7 +15,6 @@ from core.inspection_records import InspectionRecords
 from core.states import State
 from core.usage import UsageRecords
 from inspections import app
-from inspections.accept import Accept
 from inspections.presentation import present
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body

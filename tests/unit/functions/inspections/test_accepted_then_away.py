@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from core.accept import Accept
 from core.erasure import Erasure
 from core.errors import Unavailable
 from core.handover import Handover
 from core.states import State
 from inspections import app
-from inspections.accept import Accept
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body

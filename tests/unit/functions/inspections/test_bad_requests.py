@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from core import front_door
+from core.accept import Accept
 from core.contract import Inspection, Problem
 from core.erasure import Erasure
 from core.handover import Handover
 from core.identifiers import new_identifier
 from core.states import State
 from inspections import app
-from inspections.accept import Accept
 from tests.fakes.api_gateway import Answer, FakeContext, ask, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body

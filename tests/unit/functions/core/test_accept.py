@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.accept import Accept, Acceptance
 from core.contract import InspectionInput
 from core.database import DuplicateKey
 from core.errors import IdempotencyConflict, PhotoCount, ScrutineerError, Unavailable, UnknownChecklist
@@ -11,7 +12,6 @@ from core.handover import Handover
 from core.inspection_records import NewRequest
 from core.states import State
 from core.storage import photo_key
-from inspections.accept import Accept, Acceptance
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore

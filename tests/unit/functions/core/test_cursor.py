@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.cursor import decode_cursor, encode_cursor
 from core.errors import InvalidRequest
-from inspections.cursor import decode_cursor, encode_cursor
 
 
 @given(st.integers(0, 2**64 - 1))
