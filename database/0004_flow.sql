@@ -1,6 +1,7 @@
 -- More than one request at a time: lanes, deadlines, batches, what happened when, and who is told.
 -- `lane`: interactive or bulk. `deadline_at`: work that can't end by then is not started. `expires_at`: then it ends as
 -- expired. `held_until`: accepted outside the service hours. `reused_from`: the inspection whose verdict this one took.
+-- `archived_at` is the outbox mark of the result archive: what is final and has none is still to be written there.
 ALTER TABLE rvpxbverification_request_data
     ADD COLUMN lane VARCHAR(16) NOT NULL DEFAULT 'interactive',
     ADD COLUMN deadline_at DATETIME(6) NULL,
@@ -9,10 +10,17 @@ ALTER TABLE rvpxbverification_request_data
     ADD COLUMN batch_id VARCHAR(40) NULL,
     ADD COLUMN content_hash BINARY(32) NULL,
     ADD COLUMN reused_from VARCHAR(40) NULL,
+    ADD COLUMN archived_at DATETIME(6) NULL,
     ADD KEY requests_by_batch (batch_id, sequence),
     ADD KEY requests_by_expiry (expires_at),
     ADD KEY requests_by_hold (held_until),
-    ADD KEY requests_by_content (client_id, content_hash, finished_at);
+    ADD KEY requests_by_content (client_id, content_hash, finished_at),
+    ADD KEY requests_by_archive (archived_at, finished_at);
+
+-- Set in a copy. Without it: what the model said itself, the newest of which tells the model that is served now.
+ALTER TABLE rvpxbverification
+    ADD COLUMN reused_from VARCHAR(40) NULL,
+    ADD KEY results_by_origin (reused_from, sequence);
 
 -- NULL: answers are never reused.
 ALTER TABLE clients ADD COLUMN reuse_window_s INT UNSIGNED NULL;

@@ -21,11 +21,11 @@ from core.errors import NotFound, Unavailable
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
 from core.observability import logger, metrics, traced
+from core.presentation import present, present_accepted
 from core.problem_responses import answer_with_problems, described_problems
 from core.states import State
 from core.storage import S3ObjectStore
 from core.usage import UsageRecords
-from inspections.presentation import present, present_accepted
 from inspections.settings import Settings
 from inspections.waiting import preferred_wait_s, wait_until_final
 

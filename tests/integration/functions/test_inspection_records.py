@@ -12,10 +12,10 @@ from core.erasure import Erasure
 from core.handover import Handover
 from core.identifiers import new_identifier
 from core.inspection_records import InspectionRecords
+from core.presentation import present
 from core.states import State
 from core.usage import UsageRecords
 from inspections import app
-from inspections.presentation import present
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from core.presentation import present
 from core.states import FINAL, State
-from inspections.presentation import present
 from tests.fakes.inspections import photo_entry
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901)
