@@ -77,7 +77,8 @@ CREATE TABLE webhook_deliveries (
     KEY deliveries_by_inspection (inspection_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
--- `manifest_key` is the bucket's copy of what came in; lines up to `lines_read` have their row in batch_items.
+-- `manifest_key` is the bucket's copy of what came in; its first `bytes_read` bytes are the `lines_read` lines that have
+-- their row in batch_items. `next_at` is when a message for it is due, NULL once there is nothing left to do.
 CREATE TABLE batches (
     sequence        BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
     batch_id        VARCHAR(40)     NOT NULL,
@@ -89,6 +90,8 @@ CREATE TABLE batches (
     manifest_key    VARCHAR(1024)   NOT NULL,
     line_count      INT UNSIGNED    NOT NULL,
     lines_read      INT UNSIGNED    NOT NULL DEFAULT 0,
+    bytes_read      INT UNSIGNED    NOT NULL DEFAULT 0,
+    next_at         DATETIME(6)     NULL,
     lease_owner     VARCHAR(40)     NULL,
     lease_until     DATETIME(6)     NULL,
     created_at      DATETIME(6)     NOT NULL,
@@ -97,13 +100,14 @@ CREATE TABLE batches (
     UNIQUE KEY batches_by_id (batch_id),
     UNIQUE KEY batches_by_idempotency_key (client_id, idempotency_key),
     KEY batches_by_client (client_id, sequence),
-    KEY batches_by_state (state, updated_at)
+    KEY batches_due (next_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
--- One row a line: the inspection that it became, or why it became none.
+-- One row a line, stored with its inspection: the inspection that it became, or why it became none.
 CREATE TABLE batch_items (
     batch_id      VARCHAR(40)   NOT NULL,
     line          INT UNSIGNED  NOT NULL,
+    custom_id     VARCHAR(100)  NULL,
     inspection_id VARCHAR(40)   NULL,
     code          VARCHAR(64)   NULL,
     detail        VARCHAR(1000) NULL,
