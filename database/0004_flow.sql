@@ -53,27 +53,30 @@ CREATE TABLE webhook_endpoints (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- One row a message and endpoint: written with the end of the inspection, tried until it is delivered or dead.
--- `replay_of` is empty for the message itself and names the replay else, so that a replay is another row.
+-- `replay_of` is empty for the message itself; a replay is another row that names it, and is sent under its id.
+-- A worker that takes a row moves `next_at` to the end of its lease, so a row whose worker died is due again by itself.
 CREATE TABLE webhook_deliveries (
     sequence      BIGINT UNSIGNED  NOT NULL AUTO_INCREMENT PRIMARY KEY,
     delivery_id   VARCHAR(40)      NOT NULL,
     endpoint_id   VARCHAR(40)      NOT NULL,
     client_id     VARCHAR(40)      NOT NULL,
     inspection_id VARCHAR(40)      NULL,
+    batch_id      VARCHAR(40)      NULL,
     event         VARCHAR(40)      NOT NULL,
     replay_of     VARCHAR(40)      NOT NULL DEFAULT '',
     state         VARCHAR(16)      NOT NULL DEFAULT 'waiting',
     attempts      TINYINT UNSIGNED NOT NULL DEFAULT 0,
     next_at       DATETIME(6)      NULL,
     lease_owner   VARCHAR(40)      NULL,
-    lease_until   DATETIME(6)      NULL,
     last_status   SMALLINT         NULL,
     last_error    VARCHAR(200)     NULL,
     created_at    DATETIME(6)      NOT NULL,
     updated_at    DATETIME(6)      NOT NULL,
     UNIQUE KEY deliveries_by_id (delivery_id),
-    KEY deliveries_due (state, next_at),
+    KEY deliveries_due (state, endpoint_id, next_at),
     KEY deliveries_by_endpoint (endpoint_id, sequence),
+    KEY deliveries_by_replay (replay_of),
+    KEY deliveries_by_age (created_at),
     KEY deliveries_by_inspection (inspection_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 

@@ -6,6 +6,7 @@ A step that is not committed never happened, so nobody can be told of it; one th
 from core.database import Transaction
 from core.states import FINAL, State
 from core.usage import settle_inspection
+from core.webhook_outbox import tell_of_inspection
 
 
 def note_step(
@@ -19,3 +20,4 @@ def note_step(
     )
     if state in FINAL:
         settle_inspection(transaction, inspection_id, client_id, state)
+        tell_of_inspection(transaction, inspection_id, client_id, state)
