@@ -25,6 +25,7 @@ from core.contract import InspectionInput
 from core.database import Database
 from core.handover import Handover
 from core.inspection_records import InspectionRecords, NewRequest
+from core.lanes import Lane
 from core.queues import SqsQueue
 from core.settings import DatabaseSettings
 from core.states import State
@@ -162,7 +163,7 @@ def caller(
     bucket = s3.list_buckets()["Buckets"][0]["Name"]
     # A queue that nobody empties: only accepting is to cost anything.
     queue = SqsQueue(sqs, f"{stack.queues_url}/{ACCOUNT}/{STACK_NAME}-PrecheckDeadLetters")
-    handover = Handover(database, {State.ACCEPTED: queue})
+    handover = Handover(database, {State.ACCEPTED: dict.fromkeys(Lane, queue)})
     accept, usage = Accept(records(database), S3ObjectStore(s3, bucket), handover), UsageRecords(database)
 
     def one(request: InspectionInput, client_id: str) -> None:

@@ -46,7 +46,14 @@ class Accept:
         self._uploads = ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload")
 
     def __call__(
-        self, request: InspectionInput, client_id: str, allowance: Allowance, idempotency_key: str | None
+        self,
+        request: InspectionInput,
+        client_id: str,
+        allowance: Allowance,
+        idempotency_key: str | None,
+        *,
+        deadline_ms: int | None = None,
+        batch_id: str | None = None,
     ) -> Acceptance:
         """Raises InvalidRequest and its kin, IdempotencyConflict, Unavailable, and what the client's limits refuse
         (QuotaExceeded, TooManyRunning, NotOnPlan, Forbidden); in every case nothing was accepted.
@@ -69,6 +76,9 @@ class Accept:
             item=request.item.model_dump(exclude_none=True),
             reference=request.reference,
             photos=[photo.described() for photo in photos],
+            lane=request.lane,
+            deadline_ms=deadline_ms,
+            batch_id=batch_id,
         )
         self._store_photos(inspection_id, photos)
         try:
@@ -78,7 +88,7 @@ class Accept:
             if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
                 return earlier
             raise Unavailable("The request can't be stored at the moment.", retry_after_s=1) from error
-        self._tell(inspection_id)
+        self._tell(stored)
         return Acceptance(inspection_id, stored)
 
     def _earlier(self, client_id: str, key: str, fingerprint: bytes) -> Acceptance | None:
@@ -99,12 +109,12 @@ class Accept:
         for upload in uploads:
             upload.result()
 
-    def _tell(self, inspection_id: str) -> None:
+    def _tell(self, stored: NewRequest) -> None:
         """The row is committed, so the inspection is accepted even if the queue is away: the sweeper sends it later."""
         try:
-            self._handover.tell(inspection_id, State.ACCEPTED)
+            self._handover.tell(stored.inspection_id, State.ACCEPTED, client_id=stored.client_id, lane=stored.lane)
         except Unavailable:
-            logger.warning("accepted but not queued; the sweeper will send it", inspection_id=inspection_id)
+            logger.warning("accepted but not queued; the sweeper will send it", inspection_id=stored.inspection_id)
 
 
 def _check_count(checklist: Checklist, count: int) -> None:

@@ -1,12 +1,13 @@
 """Wiring that several functions share: a database from its settings, a queued stage from its parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from core import aws
 from core.database import Database
 from core.handover import Handover
+from core.lanes import LaneUrls
 from core.queues import SqsQueue
 from core.settings import DatabaseSettings, WorkerSettings
 from core.states import State
@@ -16,10 +17,10 @@ from core.worker import Outcome, StageWorker
 
 @dataclass(frozen=True)
 class Stage:
-    """A queued stage, ready to work, and the queue that its own messages come from."""
+    """A queued stage, ready to work, and the queues that its own messages come from."""
 
     worker: StageWorker
-    queue: SqsQueue
+    queues: Sequence[SqsQueue]
 
 
 def open_database(settings: DatabaseSettings) -> Database:
@@ -29,9 +30,12 @@ def open_database(settings: DatabaseSettings) -> Database:
     return Database(settings)
 
 
-def open_handover(database: Database, queue_urls: Mapping[State, str]) -> Handover:
-    """Tells the stage that takes a state by the queue of that state."""
-    return Handover(database, {state: SqsQueue(aws.sqs(), url) for state, url in queue_urls.items()})
+def open_handover(database: Database, queue_urls: Mapping[State, LaneUrls]) -> Handover:
+    """Tells the stage that takes a state by the lane's queue of that state."""
+    queues = {
+        state: {lane: SqsQueue(aws.sqs(), url) for lane, url in lanes.items()} for state, lanes in queue_urls.items()
+    }
+    return Handover(database, queues)
 
 
 def open_stage(
@@ -40,9 +44,9 @@ def open_stage(
     work: Callable[[Claimed], Outcome],
     database: DatabaseSettings,
     worker: WorkerSettings,
-    queue_urls: Mapping[State, str],
+    queue_urls: Mapping[State, LaneUrls],
 ) -> Stage:
-    """`queue_urls`: the stage's own queue under the state it takes, the next one's under the state it leads to."""
+    """`queue_urls`: the stage's own queues under the state it takes, the next one's under the state it leads to."""
     opened = open_database(database)
     return Stage(
         worker=StageWorker(
@@ -52,5 +56,5 @@ def open_stage(
             handover=open_handover(opened, queue_urls),
             settings=worker,
         ),
-        queue=SqsQueue(aws.sqs(), queue_urls[takes]),
+        queues=[SqsQueue(aws.sqs(), url) for url in sorted(set(queue_urls[takes].values()))],
     )

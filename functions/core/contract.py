@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from core.lanes import Lane
 from core.states import State
 
 MAX_PHOTOS = 20
@@ -57,6 +58,10 @@ class InspectionInput(_Input):
     item: Item
     photos: Annotated[list[PhotoInput], Field(min_length=1, max_length=MAX_PHOTOS)]
     reference: ShortText | None = Field(default=None, description="The client's own name for it, such as a waybill.")
+    lane: Lane = Field(
+        default=Lane.INTERACTIVE,
+        description="`bulk` is for work that nobody waits for; it never delays interactive work.",
+    )
 
 
 CheckName = Literal["readable", "resolution", "sharpness", "brightness", "exposure", "contrast", "tilt", "duplicate"]
@@ -141,6 +146,7 @@ class Inspection(_Output):
     id: str
     state: State
     final: bool
+    lane: Lane
     checklist: ChecklistName
     item: Item
     reference: str | None

@@ -7,14 +7,15 @@ sends it then. A crash between send and note sends it twice, which does no harm.
 from collections.abc import Mapping
 
 from core.database import Database
+from core.lanes import Lane
 from core.queues import Queue
 from core.states import State
 
 
 class Handover:
-    """Knows which queue's stage takes an inspection in which state."""
+    """Knows which queue's stage takes an inspection in which state, by its lane."""
 
-    def __init__(self, database: Database, queues: Mapping[State, Queue]) -> None:
+    def __init__(self, database: Database, queues: Mapping[State, Mapping[Lane, Queue]]) -> None:
         self._database = database
         self._queues = queues
 
@@ -22,9 +23,12 @@ class Handover:
         """Whether this handover can tell a stage about inspections in `state`."""
         return state in self._queues
 
-    def tell(self, inspection_id: str, state: State, delay_s: int = 0) -> None:
-        """Send the inspection to the stage that takes `state` and note it. Raises Unavailable."""
-        self._queues[state].send(inspection_id, delay_s)
+    def tell(self, inspection_id: str, state: State, *, client_id: str, lane: Lane, delay_s: int = 0) -> None:
+        """Send the inspection to the stage that takes `state` and note it. Raises Unavailable.
+
+        The client is the message's group: those of a client that has many waiting do not hold up another's.
+        """
+        self._queues[state][lane].send(inspection_id, group=client_id, delay_s=delay_s)
         self._database.execute(
             "UPDATE rvpxbverification_request_data SET queued_at = UTC_TIMESTAMP(6)"
             " WHERE inspection_id = %s AND state = %s",

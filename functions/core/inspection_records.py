@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.database import Database, Row, Transaction
+from core.lanes import Lane
 from core.states import State
 from core.step_events import note_step
 from core.usage import INSPECT, take
@@ -13,7 +14,7 @@ from core.usage import INSPECT, take
 
 @dataclass(frozen=True)
 class NewRequest:
-    """What accepting stores; hashes are raw SHA-256."""
+    """What accepting stores; hashes are raw SHA-256. `deadline_ms` counts from the moment of storing."""
 
     inspection_id: str
     client_id: str
@@ -24,6 +25,9 @@ class NewRequest:
     item: Mapping[str, Any]
     reference: str | None
     photos: Sequence[Mapping[str, Any]]
+    lane: Lane = Lane.INTERACTIVE
+    deadline_ms: int | None = None
+    batch_id: str | None = None
 
 
 class InspectionRecords:
@@ -49,8 +53,9 @@ class InspectionRecords:
     def _insert(self, transaction: Transaction, request: NewRequest) -> None:
         transaction.execute(
             "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, idempotency_key, request_hash,"
-            " state, checklist, checklist_version, item, reference, photos, accepted_at, updated_at)"
-            " VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+            " state, checklist, checklist_version, item, reference, photos, lane, deadline_at, batch_id, accepted_at,"
+            " updated_at) VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, %s,"
+            " UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
             (
                 request.inspection_id,
                 request.client_id,
@@ -61,6 +66,9 @@ class InspectionRecords:
                 json.dumps(request.item),
                 request.reference,
                 json.dumps(request.photos),
+                request.lane.value,
+                None if request.deadline_ms is None else request.deadline_ms * 1000,
+                request.batch_id,
             ),
         )
 
@@ -101,8 +109,8 @@ class InspectionRecords:
 
 
 _WHOLE = (
-    "SELECT q.sequence, q.inspection_id, q.state, q.checklist, q.checklist_version, q.item, q.reference, q.photos,"
-    " q.accepted_at, q.finished_at, q.photos_deleted_at,"
+    "SELECT q.sequence, q.inspection_id, q.state, q.lane, q.checklist, q.checklist_version, q.item, q.reference,"
+    " q.photos, q.accepted_at, q.finished_at, q.photos_deleted_at,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.prechecked_at) / 1000 AS prechecked_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.inferred_at) / 1000 AS inferred_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.finished_at) / 1000 AS finished_ms,"

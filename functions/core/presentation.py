@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from core.contract import ChecklistName, Failure, Inspection, Item, ModelName, Photo, Verdict
 from core.database import Row
 from core.inspection_records import NewRequest
+from core.lanes import Lane
 from core.states import FINAL, State
 
 STAGES = ("precheck", "invoke", "format")
@@ -18,6 +19,7 @@ def present(row: Row) -> Inspection:
         id=row["inspection_id"],
         state=state,
         final=state in FINAL,
+        lane=Lane(row["lane"]),
         checklist=ChecklistName(name=row["checklist"], version=row["checklist_version"]),
         item=Item.model_validate_json(row["item"]),
         reference=row["reference"],
@@ -37,6 +39,7 @@ def present_accepted(request: NewRequest) -> Inspection:
         id=request.inspection_id,
         state=State.ACCEPTED,
         final=False,
+        lane=request.lane,
         checklist=ChecklistName(name=request.checklist, version=request.checklist_version),
         item=Item.model_validate(request.item),
         reference=request.reference,

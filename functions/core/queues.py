@@ -21,8 +21,11 @@ class StageMessage(BaseModel):
 class Queue(Protocol):
     """One stage's queue, seen from whoever sends to it."""
 
-    def send(self, inspection_id: str, delay_s: int = 0) -> None:
-        """Ask the stage to look at the inspection, after `delay_s` (at most 900) seconds. Raises Unavailable."""
+    def send(self, inspection_id: str, *, group: str, delay_s: int = 0) -> None:
+        """Ask the stage to look at the inspection, after `delay_s` (at most 900) seconds. Raises Unavailable.
+
+        Of the groups that wait, one with many messages takes no more than its turn (SQS's fair queues).
+        """
 
 
 class SqsQueue:
@@ -32,16 +35,23 @@ class SqsQueue:
         self._client = client
         self._url = url
 
-    def send(self, inspection_id: str, delay_s: int = 0) -> None:
+    def send(self, inspection_id: str, *, group: str, delay_s: int = 0) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         body = StageMessage(inspection_id=inspection_id).model_dump_json()
         try:
             self._client.send_message(
-                QueueUrl=self._url, MessageBody=body, DelaySeconds=min(max(delay_s, 0), LONGEST_DELAY_S)
+                QueueUrl=self._url,
+                MessageBody=body,
+                MessageGroupId=group,
+                DelaySeconds=min(max(delay_s, 0), LONGEST_DELAY_S),
             )
         except (BotoCoreError, ClientError) as error:
             raise Unavailable("The queue can't be reached at the moment.") from error
+
+    def holds(self, queue_arn: str) -> bool:
+        """Whether this is the queue of that ARN: both end in its name."""
+        return self._url.rpartition("/")[2] == queue_arn.rpartition(":")[2]
 
     def return_message(self, receipt_handle: str, after_s: int) -> None:
         """Let a received message be seen again after `after_s` seconds; if that fails, its visibility timeout does."""

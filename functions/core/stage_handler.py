@@ -1,6 +1,6 @@
 """SQS event in, partial batch failures out: how a queued stage meets Lambda."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -23,18 +23,19 @@ def stage_handler(open_stage: Callable[[], Stage]) -> Handler:
     @traced
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        return handle_batch(event, context, run=stage().worker.run, queue=stage().queue)
+        return handle_batch(event, context, run=stage().worker.run, queues=stage().queues)
 
     return handler
 
 
 def handle_batch(
-    event: dict[str, Any], context: LambdaContext, *, run: Callable[[str], None], queue: SqsQueue
+    event: dict[str, Any], context: LambdaContext, *, run: Callable[[str], None], queues: Sequence[SqsQueue]
 ) -> dict[str, Any]:
     """Run every message of the batch; those that failed go back to the queue, the others are done.
 
-    `queue` is the stage's own: a message that failed only because something was away comes back after seconds, not
-    after the visibility timeout. Any other failure waits that timeout out and ends in the dead-letter queue.
+    `queues` are the stage's own: a message that failed only because something was away comes back to its queue after
+    seconds, not after the visibility timeout. Any other failure waits that timeout out and ends in the dead-letter
+    queue.
     """
 
     def handle(record: SQSRecord) -> None:
@@ -43,7 +44,9 @@ def handle_batch(
         except Unavailable as error:
             received = int(record.attributes.approximate_receive_count)
             logger.warning("message goes back", code=error.code, received=received)
-            queue.return_message(record.receipt_handle, after_s=backoff_s(received))
+            for queue in queues:
+                if queue.holds(record.event_source_arn):
+                    queue.return_message(record.receipt_handle, after_s=backoff_s(received))
             raise
         except Exception as error:
             logger.error("message failed", error_type=type(error).__name__)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.database import Database, DuplicateKey, Transaction
+from core.lanes import Lane
 from core.states import State, can_step
 from core.step_events import note_step
 
@@ -26,6 +27,7 @@ class Claimed:
 
     inspection_id: str
     client_id: str
+    lane: Lane
     owner: str
     attempt: int
     checklist: str
@@ -41,6 +43,8 @@ class NotClaimed:
 
     state: State | None
     queued: bool
+    client_id: str = ""
+    lane: Lane = Lane.INTERACTIVE
 
 
 class WorkRecords:
@@ -61,7 +65,7 @@ class WorkRecords:
                 (owner, lease_s, inspection_id, state.value),
             )
             row = transaction.one(
-                "SELECT inspection_id, client_id, state, queued_at, attempts, checklist, checklist_version, item,"
+                "SELECT inspection_id, client_id, lane, state, queued_at, attempts, checklist, checklist_version, item,"
                 " photos, TIMESTAMPDIFF(MICROSECOND, accepted_at, prechecked_at) / 1000 AS prechecked_ms,"
                 " TIMESTAMPDIFF(MICROSECOND, accepted_at, inferred_at) / 1000 AS inferred_ms"
                 " FROM rvpxbverification_request_data WHERE inspection_id = %s",
@@ -70,10 +74,16 @@ class WorkRecords:
             if row is None:
                 return NotClaimed(state=None, queued=False)
             if not won:
-                return NotClaimed(state=State(row["state"]), queued=row["queued_at"] is not None)
+                return NotClaimed(
+                    state=State(row["state"]),
+                    queued=row["queued_at"] is not None,
+                    client_id=row["client_id"],
+                    lane=Lane(row["lane"]),
+                )
             return Claimed(
                 inspection_id=inspection_id,
                 client_id=row["client_id"],
+                lane=Lane(row["lane"]),
                 owner=owner,
                 attempt=row["attempts"],
                 checklist=row["checklist"],

@@ -92,7 +92,7 @@ class StageWorker:
         done_here = found.state is not self._takes and found.state not in FINAL
         if done_here and not found.queued and self._handover.leads_on(found.state):
             logger.info("the step was committed but never told on", state=found.state)
-            self._handover.tell(inspection_id, found.state)
+            self._handover.tell(inspection_id, found.state, client_id=found.client_id, lane=found.lane)
 
     def _outcome(self, claimed: Claimed) -> Outcome | Unavailable:
         if claimed.attempt > self._settings.max_attempts:
@@ -113,7 +113,7 @@ class StageWorker:
         match outcome:
             case Advanced(state, photos):
                 self._records.advance(claimed, self._takes, state, photos)
-                self._handover.tell(claimed.inspection_id, state)
+                self._tell(claimed, state)
             case Judged(result):
                 self._records.finish_with_result(claimed, self._takes, result)
             case Ended(state, code, detail, photos):
@@ -129,7 +129,12 @@ class StageWorker:
         delay_s = error.retry_after_s or backoff_s(claimed.attempt)
         logger.warning("will be tried again", code=error.code, attempt=claimed.attempt, delay_s=delay_s)
         if self._records.release(claimed):
-            self._handover.tell(claimed.inspection_id, self._takes, delay_s)
+            self._tell(claimed, self._takes, delay_s)
+
+    def _tell(self, claimed: Claimed, state: State, delay_s: int = 0) -> None:
+        self._handover.tell(
+            claimed.inspection_id, state, client_id=claimed.client_id, lane=claimed.lane, delay_s=delay_s
+        )
 
 
 def backoff_s(attempt: int) -> int:

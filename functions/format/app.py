@@ -18,7 +18,7 @@ def stage() -> Stage:
         work=Format(S3ObjectStore(aws.s3(), settings.bucket)),
         database=settings.database,
         worker=settings.worker,
-        queue_urls={State.INFERRED: settings.format_queue_url},
+        queue_urls={State.INFERRED: settings.format_queue_urls},
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.lanes import LaneUrls, one_url
 from core.settings import DatabaseSettings, WorkerSettings, text
 
 
@@ -11,7 +12,7 @@ class Settings:
     database: DatabaseSettings
     worker: WorkerSettings
     bucket: str
-    format_queue_url: str
+    format_queue_urls: LaneUrls
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -19,5 +20,5 @@ class Settings:
             database=DatabaseSettings.from_environment(env),
             worker=WorkerSettings.from_environment(env),
             bucket=text(env, "BUCKET"),
-            format_queue_url=text(env, "FORMAT_QUEUE_URL"),
+            format_queue_urls=one_url(env, "FORMAT"),
         )

@@ -51,7 +51,7 @@ def services() -> Services:
     settings = Settings.from_environment(os.environ)
     database = open_database(settings.database)
     records = InspectionRecords(database)
-    handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_url})
+    handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_urls})
     store = S3ObjectStore(aws.s3(), settings.bucket)
     accept = Accept(records, store, handover)
     return Services(database, records, UsageRecords(database), accept, Erasure(database, store))

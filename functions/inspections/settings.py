@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.lanes import LaneUrls, lane_urls
 from core.settings import DatabaseSettings, text
 
 
@@ -10,12 +11,12 @@ from core.settings import DatabaseSettings, text
 class Settings:
     database: DatabaseSettings
     bucket: str
-    precheck_queue_url: str
+    precheck_queue_urls: LaneUrls
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
         return cls(
             database=DatabaseSettings.from_environment(env),
             bucket=text(env, "BUCKET"),
-            precheck_queue_url=text(env, "PRECHECK_QUEUE_URL"),
+            precheck_queue_urls=lane_urls(env, "PRECHECK"),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.lanes import LaneUrls, lane_urls, one_url
 from core.settings import DatabaseSettings, EndpointSettings, WorkerSettings, text
 
 
@@ -13,8 +14,8 @@ class Settings:
     endpoint: EndpointSettings
     fallback: EndpointSettings | None
     bucket: str
-    invoke_queue_url: str
-    format_queue_url: str
+    invoke_queue_urls: LaneUrls
+    format_queue_urls: LaneUrls
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -24,6 +25,6 @@ class Settings:
             endpoint=EndpointSettings.from_environment(env),
             fallback=EndpointSettings.optional_from_environment(env, "FALLBACK_ENDPOINT"),
             bucket=text(env, "BUCKET"),
-            invoke_queue_url=text(env, "INVOKE_QUEUE_URL"),
-            format_queue_url=text(env, "FORMAT_QUEUE_URL"),
+            invoke_queue_urls=lane_urls(env, "INVOKE"),
+            format_queue_urls=one_url(env, "FORMAT"),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.lanes import LaneUrls, lane_urls
 from core.settings import DatabaseSettings, WorkerSettings, text
 
 
@@ -11,8 +12,8 @@ class Settings:
     database: DatabaseSettings
     worker: WorkerSettings
     bucket: str
-    precheck_queue_url: str
-    invoke_queue_url: str
+    precheck_queue_urls: LaneUrls
+    invoke_queue_urls: LaneUrls
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -20,6 +21,6 @@ class Settings:
             database=DatabaseSettings.from_environment(env),
             worker=WorkerSettings.from_environment(env),
             bucket=text(env, "BUCKET"),
-            precheck_queue_url=text(env, "PRECHECK_QUEUE_URL"),
-            invoke_queue_url=text(env, "INVOKE_QUEUE_URL"),
+            precheck_queue_urls=lane_urls(env, "PRECHECK"),
+            invoke_queue_urls=lane_urls(env, "INVOKE"),
         )

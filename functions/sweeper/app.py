@@ -30,9 +30,9 @@ def services() -> Services:
     handover = open_handover(
         database,
         {
-            State.ACCEPTED: settings.precheck_queue_url,
-            State.PRECHECKED: settings.invoke_queue_url,
-            State.INFERRED: settings.format_queue_url,
+            State.ACCEPTED: settings.precheck_queue_urls,
+            State.PRECHECKED: settings.invoke_queue_urls,
+            State.INFERRED: settings.format_queue_urls,
         },
     )
     return Services(settings, StuckRecords(database), handover)

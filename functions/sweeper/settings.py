@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.settings import DatabaseSettings, number, text
+from core.lanes import LaneUrls, lane_urls, one_url
+from core.settings import DatabaseSettings, number
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,9 @@ class Settings:
     database: DatabaseSettings
     sweep_after_s: int
     max_attempts: int
-    precheck_queue_url: str
-    invoke_queue_url: str
-    format_queue_url: str
+    precheck_queue_urls: LaneUrls
+    invoke_queue_urls: LaneUrls
+    format_queue_urls: LaneUrls
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -23,7 +24,7 @@ class Settings:
             database=DatabaseSettings.from_environment(env),
             sweep_after_s=number(env, "SWEEP_AFTER_S", least=1),
             max_attempts=number(env, "MAX_ATTEMPTS", least=1),
-            precheck_queue_url=text(env, "PRECHECK_QUEUE_URL"),
-            invoke_queue_url=text(env, "INVOKE_QUEUE_URL"),
-            format_queue_url=text(env, "FORMAT_QUEUE_URL"),
+            precheck_queue_urls=lane_urls(env, "PRECHECK"),
+            invoke_queue_urls=lane_urls(env, "INVOKE"),
+            format_queue_urls=one_url(env, "FORMAT"),
         )

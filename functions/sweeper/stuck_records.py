@@ -1,9 +1,23 @@
 """The requests that no message will move any more, found and put back on their way, or ended."""
 
+from dataclasses import dataclass
+
 from core.database import Database, Transaction
+from core.lanes import Lane
 from core.states import State
 from core.step_events import note_step
 from core.work_records import insert_failure
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """An unfinished inspection that no message will move."""
+
+    inspection_id: str
+    client_id: str
+    lane: Lane
+    state: State
+    attempts: int
 
 
 class StuckRecords:
@@ -12,14 +26,14 @@ class StuckRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def stuck(self, *, after_s: int, lost_after_s: int, limit: int) -> list[tuple[str, State, int]]:
-        """Unfinished inspections that no message will move: (id, state, attempts), oldest first.
+    def stuck(self, *, after_s: int, lost_after_s: int, limit: int) -> list[Stuck]:
+        """The oldest first.
 
         Committed but never queued for `after_s`; a worker died and nothing was sent since its lease; or a message is
         older than `lost_after_s`, which no queue of ours keeps one waiting for.
         """
         rows = self._database.all(
-            "SELECT inspection_id, state, attempts FROM rvpxbverification_request_data"
+            "SELECT inspection_id, client_id, lane, state, attempts FROM rvpxbverification_request_data"
             " WHERE state IN ('accepted', 'prechecked', 'inferred') AND ("
             " (queued_at IS NULL AND lease_until IS NULL AND updated_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND)"
             " OR (lease_until < UTC_TIMESTAMP(6) AND (queued_at IS NULL OR queued_at < lease_until))"
@@ -28,7 +42,10 @@ class StuckRecords:
             f" ORDER BY sequence LIMIT {int(limit)}",
             (after_s, lost_after_s),
         )
-        return [(row["inspection_id"], State(row["state"]), row["attempts"]) for row in rows]
+        return [
+            Stuck(row["inspection_id"], row["client_id"], Lane(row["lane"]), State(row["state"]), row["attempts"])
+            for row in rows
+        ]
 
     def give_up(self, inspection_id: str, state: State, *, least_attempts: int, code: str, detail: str) -> bool:
         """End an inspection whose every attempt died with its worker; False where it has moved on meanwhile."""

@@ -21,14 +21,14 @@ class Swept:
 def sweep(records: StuckRecords, handover: Handover, *, after_s: int, max_attempts: int) -> Swept:
     """One round over the stuck inspections, oldest first. Raises Unavailable; what was not reached waits a minute."""
     sent = given_up = 0
-    for inspection_id, state, attempts in records.stuck(after_s=after_s, lost_after_s=LOST_AFTER_S, limit=AT_ONCE):
-        if attempts >= max_attempts:
-            detail = f"Every one of {attempts} attempts was cut off in state {state}."
+    for stuck in records.stuck(after_s=after_s, lost_after_s=LOST_AFTER_S, limit=AT_ONCE):
+        if stuck.attempts >= max_attempts:
+            detail = f"Every one of {stuck.attempts} attempts was cut off in state {stuck.state}."
             given_up += records.give_up(
-                inspection_id, state, least_attempts=max_attempts, code="internal_error", detail=detail
+                stuck.inspection_id, stuck.state, least_attempts=max_attempts, code="internal_error", detail=detail
             )
         else:
-            handover.tell(inspection_id, state)
+            handover.tell(stuck.inspection_id, stuck.state, client_id=stuck.client_id, lane=stuck.lane)
             sent += 1
     if sent or given_up:
         logger.warning("inspections were stuck", sent=sent, given_up=given_up)

@@ -91,8 +91,8 @@ class GatedQueue:
         self._queue = queue
         self._gate = gate
 
-    def send(self, inspection_id: str, delay_s: int = 0) -> None:
-        self._gate.step("send", lambda: self._queue.send(inspection_id, delay_s))
+    def send(self, inspection_id: str, *, group: str, delay_s: int = 0) -> None:
+        self._gate.step("send", lambda: self._queue.send(inspection_id, group=group, delay_s=delay_s))
 
 
 class GatedEndpoint:

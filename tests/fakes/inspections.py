@@ -4,6 +4,7 @@ from typing import Any
 
 from core import checklists
 from core.identifiers import new_identifier
+from core.lanes import Lane
 from core.work_records import Claimed
 from tests.fakes.photos import base64_photo, photo
 
@@ -38,6 +39,7 @@ def claimed(attempt: int = 1, count: int = 3) -> Claimed:
     return Claimed(
         inspection_id=new_identifier("insp"),
         client_id="client-a",
+        lane=Lane.INTERACTIVE,
         owner="worker",
         attempt=attempt,
         checklist=CHECKLIST.name,

@@ -23,7 +23,7 @@ from tests.fakes.crashing import Gate, GatedDatabase, GatedEndpoint, GatedQueue,
 from tests.fakes.endpoint import FakeEndpoint, answer_to
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.usage import GENEROUS
 
 QUEUED = (State.ACCEPTED, State.PRECHECKED, State.INFERRED)
@@ -89,7 +89,7 @@ class Program:
         self._database = GatedDatabase(world.settings, gate)
         store = GatedStore(world.store, gate)
         self._handover = Handover(
-            self._database, {state: GatedQueue(queue, gate) for state, queue in world.queues.items()}
+            self._database, both_lanes({state: GatedQueue(queue, gate) for state, queue in world.queues.items()})
         )
         self._records = world.parts.inspection_records(self._database)
         self._accept = Accept(self._records, store, self._handover)

@@ -17,7 +17,7 @@ from core.work_records import Claimed, WorkRecords
 from core.worker import Advanced, Ended, Judged, Outcome, StageWorker
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import sweep
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import RESULT, accepted
 
 QUEUED = (State.ACCEPTED, State.PRECHECKED, State.INFERRED)
@@ -54,7 +54,7 @@ class Bench:
         self.database = database
         self.id = accepted(database)
         self.goes = "well"
-        self.handover = Handover(database, {state: InMemoryQueue() for state in QUEUED})
+        self.handover = Handover(database, both_lanes({state: InMemoryQueue() for state in QUEUED}))
         self.workers = {
             state: StageWorker(
                 takes=state,

@@ -19,7 +19,7 @@ from scrutineer.local.database import Database as Server
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
 from tests.fakes.usage import GENEROUS
 
@@ -143,7 +143,7 @@ def test_connection_killed_inside_a_transaction(database: Database, connect: Cal
 def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """No 202 without durability: 503 with Retry-After, no row, no message - and all is well once it is back."""
     records, store, queue = InspectionRecords(database), InMemoryStore(), InMemoryQueue()
-    accept = Accept(records, store, Handover(database, {State.ACCEPTED: queue}))
+    accept = Accept(records, store, Handover(database, both_lanes({State.ACCEPTED: queue})))
     services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store))
     monkeypatch.setattr(app, "services", lambda: services)
     post = rest_event("POST", "/v1/inspections", body=request_body(), headers={"Prefer": "respond-async"})

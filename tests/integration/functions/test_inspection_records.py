@@ -19,7 +19,7 @@ from inspections import app
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
 from tests.fakes.usage import GENEROUS
 
@@ -106,7 +106,7 @@ def test_twenty_at_once_with_one_key_are_one_inspection(connect: Callable[[], Da
     start = threading.Barrier(20)
 
     def post(database: Database) -> None:
-        accept = Accept(InspectionRecords(database), store, Handover(database, {State.ACCEPTED: queue}))
+        accept = Accept(InspectionRecords(database), store, Handover(database, both_lanes({State.ACCEPTED: queue})))
         start.wait()
         ids.append(accept(body, "client-a", GENEROUS, "k").inspection_id)
 
@@ -128,7 +128,7 @@ def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch
         database,
         records,
         UsageRecords(database),
-        Accept(records, InMemoryStore(), Handover(database, {State.ACCEPTED: queue})),
+        Accept(records, InMemoryStore(), Handover(database, both_lanes({State.ACCEPTED: queue}))),
         Erasure(database, InMemoryStore()),
     )
     monkeypatch.setattr(app, "services", lambda: services)

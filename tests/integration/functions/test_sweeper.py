@@ -4,11 +4,12 @@ import pytest
 
 from core.database import Database
 from core.handover import Handover
+from core.lanes import Lane
 from core.states import State
 from core.work_records import Claimed, WorkRecords
-from sweeper.stuck_records import StuckRecords
+from sweeper.stuck_records import Stuck, StuckRecords
 from sweeper.sweep import sweep
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted
 
 MAX_ATTEMPTS = 5
@@ -22,7 +23,7 @@ class Bench:
         self.work = WorkRecords(database)
         self.id = accepted(database)
         self.queues = {state: InMemoryQueue() for state in (State.ACCEPTED, State.PRECHECKED, State.INFERRED)}
-        self.handover = Handover(database, self.queues)
+        self.handover = Handover(database, both_lanes(self.queues))
 
     def sweep(self) -> list[str]:
         """The states for which a message was sent."""
@@ -30,6 +31,9 @@ class Bench:
             queue.sent.clear()
         sweep(StuckRecords(self.database), self.handover, after_s=30, max_attempts=MAX_ATTEMPTS)
         return [state.value for state, queue in self.queues.items() for _ in queue.sent]
+
+    def tell(self) -> None:
+        self.handover.tell(self.id, State.ACCEPTED, client_id="client-a", lane=Lane.INTERACTIVE)
 
     def claim(self, state: State = State.ACCEPTED) -> Claimed:
         claimed = self.work.claim(self.id, state, "worker", 30)
@@ -66,7 +70,7 @@ def test_every_stage_is_swept_to_its_own_queue(bench: Bench) -> None:
 
 
 def test_queued_waits_its_turn(bench: Bench) -> None:
-    bench.handover.tell(bench.id, State.ACCEPTED)
+    bench.tell()
     bench.pass_time(1700)
     assert bench.sweep() == []
     bench.pass_time(200)
@@ -74,14 +78,14 @@ def test_queued_waits_its_turn(bench: Bench) -> None:
 
 
 def test_held_is_left_alone(bench: Bench) -> None:
-    bench.handover.tell(bench.id, State.ACCEPTED)
+    bench.tell()
     bench.claim()
     bench.pass_time(25)
     assert bench.sweep() == []
 
 
 def test_worker_that_died(bench: Bench) -> None:
-    bench.handover.tell(bench.id, State.ACCEPTED)
+    bench.tell()
     bench.claim()
     bench.pass_time(31)
     assert bench.sweep() == ["accepted"]
@@ -92,7 +96,7 @@ def test_worker_that_died(bench: Bench) -> None:
 
 
 def test_message_lost_after_a_worker_died(bench: Bench) -> None:
-    bench.handover.tell(bench.id, State.ACCEPTED)
+    bench.tell()
     bench.claim()
     bench.pass_time(31)
     assert bench.sweep() == ["accepted"]
@@ -138,7 +142,7 @@ def test_oldest_first_and_bounded(bench: Bench) -> None:
     ids = [bench.id, *(accepted(bench.database) for _ in range(3))]
     bench.pass_time(31)
     found = StuckRecords(bench.database).stuck(after_s=30, lost_after_s=1800, limit=3)
-    assert found == [(each, State.ACCEPTED, 0) for each in ids[:3]]
+    assert found == [Stuck(each, "client-a", Lane.INTERACTIVE, State.ACCEPTED, 0) for each in ids[:3]]
 
 
 def test_final_is_never_swept(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from core.settings import WorkerSettings
 from core.states import State
 from core.work_records import Claimed, LostLease, NotClaimed, WorkRecords
 from core.worker import Judged, StageWorker
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import RESULT, accepted
 
 ROW = "SELECT * FROM rvpxbverification_request_data WHERE inspection_id = %s"
@@ -171,7 +171,7 @@ def test_delivered_five_times_at_once_is_done_once(connect: Callable[[], Databas
             takes=State.INFERRED,
             work=work,
             records=WorkRecords(own),
-            handover=Handover(own, {State.INFERRED: InMemoryQueue()}),
+            handover=Handover(own, both_lanes({State.INFERRED: InMemoryQueue()})),
             settings=WorkerSettings(lease_s=30, max_attempts=5),
         )
         start.wait()

@@ -30,20 +30,20 @@ GRANTS = {
     "Inspections": {
         "s3:PutObject": ["photos/*"],
         "s3:DeleteObject": ["photos/*", "prepared/*"],
-        "sqs:SendMessage": ["PrecheckQueue"],
+        "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue"],
     },
     "Precheck": {
         "s3:GetObject": ["photos/*"],
         "s3:PutObject": ["prepared/*"],
-        "sqs:SendMessage": ["PrecheckQueue", "InvokeQueue"],
-        "sqs:ReceiveMessage": ["PrecheckQueue"],
+        "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue"],
+        "sqs:ReceiveMessage": ["PrecheckQueue", "PrecheckBulkQueue"],
     },
     "Invoke": {
         "s3:GetObject": ["prepared/*", "captures/*"],
         "s3:PutObject": ["captures/*"],
         "s3:ListBucket": ["InspectionBucket"],
-        "sqs:SendMessage": ["InvokeQueue", "FormatQueue"],
-        "sqs:ReceiveMessage": ["InvokeQueue"],
+        "sqs:SendMessage": ["InvokeQueue", "InvokeBulkQueue", "FormatQueue"],
+        "sqs:ReceiveMessage": ["InvokeQueue", "InvokeBulkQueue"],
         "sagemaker:InvokeEndpoint": ["Endpoint"],
     },
     "Format": {
@@ -53,7 +53,9 @@ GRANTS = {
     },
     "Embeddings": {"sagemaker:InvokeEndpoint": [f"{ENDPOINTS}/${{EmbeddingSageMakerEndpoint}}"]},
     "Descriptions": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
-    "Sweeper": {"sqs:SendMessage": ["PrecheckQueue", "InvokeQueue", "FormatQueue"]},
+    "Sweeper": {
+        "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue"]
+    },
     "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
     "Admin": GATEWAY_RECORDS,
     "Reconcile": GATEWAY_RECORDS,

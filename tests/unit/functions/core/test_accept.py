@@ -16,7 +16,7 @@ from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import photo
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
 from tests.fakes.usage import GENEROUS
 
@@ -39,13 +39,15 @@ class Front:
                 order.append("add")
 
         class Queue(InMemoryQueue):
-            def send(self, inspection_id: str, delay_s: int = 0) -> None:
-                super().send(inspection_id, delay_s)
+            def send(self, inspection_id: str, *, group: str, delay_s: int = 0) -> None:
+                super().send(inspection_id, group=group, delay_s=delay_s)
                 order.append("send")
 
         self.store, self.records, self.queue = Store(), Records(), Queue()
         self.database = FakeDatabase()
-        self.accept = Accept(self.records, self.store, Handover(self.database, {State.ACCEPTED: self.queue}))
+        self.accept = Accept(
+            self.records, self.store, Handover(self.database, both_lanes({State.ACCEPTED: self.queue}))
+        )
 
     def post(self, key: str | None = None, client_id: str = "client-a", **changes: Any) -> Acceptance:
         body = InspectionInput.model_validate(request_body(**changes))
@@ -89,7 +91,7 @@ def test_photo_that_cannot_be_stored_means_no_row() -> None:
                 raise Unavailable("The store is away.", retry_after_s=5)
 
     records, queue = InMemoryRecords(), InMemoryQueue()
-    accept = Accept(records, Full(), Handover(FakeDatabase(), {State.ACCEPTED: queue}))
+    accept = Accept(records, Full(), Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})))
     with pytest.raises(Unavailable):
         accept(InspectionInput.model_validate(request_body()), "client-a", GENEROUS, None)
     assert (records.added, queue.sent) == ([], [])
@@ -171,7 +173,9 @@ class Overtaken(InMemoryRecords):
 
 def overtaken(hash_of_the_other: bytes | None, key: str | None = "k") -> Acceptance:
     accept = Accept(
-        Overtaken(hash_of_the_other), InMemoryStore(), Handover(FakeDatabase(), {State.ACCEPTED: InMemoryQueue()})
+        Overtaken(hash_of_the_other),
+        InMemoryStore(),
+        Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})),
     )
     return accept(InspectionInput.model_validate(request_body()), "client-a", GENEROUS, key)
 

@@ -50,19 +50,20 @@ class Cut:
 @pytest.mark.parametrize(("asked_s", "sent_s"), [(0, 0), (60, 60), (5000, 900), (-1, 0)])
 def test_message_carries_the_id_alone(sqs: Stubber, asked_s: int, sent_s: int) -> None:
     body = f'{{"inspection_id":"{ID}"}}'
-    sqs.add_response("send_message", {}, {"QueueUrl": "http://q", "MessageBody": body, "DelaySeconds": sent_s})
-    SqsQueue(sqs.client, "http://q").send(ID, asked_s)
+    sent = {"QueueUrl": "http://q", "MessageBody": body, "MessageGroupId": "client-a", "DelaySeconds": sent_s}
+    sqs.add_response("send_message", {}, sent)
+    SqsQueue(sqs.client, "http://q").send(ID, group="client-a", delay_s=asked_s)
 
 
 def test_queue_that_refuses(sqs: Stubber) -> None:
     sqs.add_client_error("send_message", "ServiceUnavailable", http_status_code=503)
     with pytest.raises(Unavailable):
-        SqsQueue(sqs.client, "http://q").send(ID)
+        SqsQueue(sqs.client, "http://q").send(ID, group="client-a")
 
 
 def test_queue_that_does_not_answer() -> None:
     with pytest.raises(Unavailable):
-        SqsQueue(Cut(), "http://q").send(ID)
+        SqsQueue(Cut(), "http://q").send(ID, group="client-a")
 
 
 def test_returned_message(sqs: Stubber) -> None:

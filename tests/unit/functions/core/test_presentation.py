@@ -16,6 +16,7 @@ ACCEPTED: dict[str, Any] = {
     "sequence": 7,
     "inspection_id": "insp_x",
     "state": "accepted",
+    "lane": "interactive",
     "checklist": "reverse-pickup",
     "checklist_version": 1,
     "item": json.dumps({"description": "red shoe"}),

@@ -27,9 +27,11 @@ DATABASE = {
     "DATABASE_PASSWORD": "secret",
 }
 WORKER = {"LEASE_S": "35", "MAX_ATTEMPTS": "5"}
-PRECHECK, INVOKE, FORMAT = (
-    {f"{stage}_QUEUE_URL": f"http://{stage.lower()}"} for stage in ("PRECHECK", "INVOKE", "FORMAT")
+PRECHECK, INVOKE = (
+    {f"{stage}_QUEUE_URL": f"http://{stage.lower()}", f"{stage}_BULK_QUEUE_URL": f"http://{stage.lower()}-bulk"}
+    for stage in ("PRECHECK", "INVOKE")
 )
+FORMAT = {"FORMAT_QUEUE_URL": "http://format"}
 BUCKET = {"BUCKET": "photos"}
 ENDPOINT = {"ENDPOINT": "http://model", "FALLBACK_ENDPOINT": ""}
 SIGN_IN = {

@@ -18,7 +18,8 @@ IDS = [new_identifier("insp") for _ in range(3)]
 class NotedReturns(SqsQueue):
     """Notes the messages that are given back before their time."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "queue") -> None:
+        super().__init__(None, f"http://sqs/123456789012/{name}")
         self.returned: list[tuple[str, int]] = []
 
     def return_message(self, receipt_handle: str, after_s: int) -> None:
@@ -27,8 +28,10 @@ class NotedReturns(SqsQueue):
 
 def handle(bodies: list[str], run: Any = None, received: int = 1) -> tuple[list[str], list[tuple[str, int]]]:
     """The ids of the messages that failed, and what was given back."""
-    queue = NotedReturns()
-    answer = handle_batch(sqs_event(bodies, received), FakeContext(), run=run or (lambda _: None), queue=queue)
+    queue, other = NotedReturns(), NotedReturns("other-queue")
+    event = sqs_event(bodies, received)
+    answer = handle_batch(event, FakeContext(), run=run or (lambda _: None), queues=[other, queue])
+    assert other.returned == []
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]], queue.returned
 
 

@@ -16,7 +16,7 @@ from core.work_records import Claimed, LostLease, NotClaimed, WorkRecords
 from core.worker import Advanced, Ended, Judged, Outcome, StageWorker, UnknownInspection, backoff_s
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import claimed
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 
 ID = new_identifier("insp")
 
@@ -63,7 +63,7 @@ class Bench:
             takes=State.ACCEPTED,
             work=work or (lambda claimed: Advanced(State.PRECHECKED)),
             records=self.records,
-            handover=Handover(FakeDatabase(), {State.ACCEPTED: self.own, State.PRECHECKED: self.following}),
+            handover=Handover(FakeDatabase(), both_lanes({State.ACCEPTED: self.own, State.PRECHECKED: self.following})),
             settings=WorkerSettings(lease_s=30, max_attempts=3),
         )
 

@@ -14,7 +14,7 @@ from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
 from tests.fakes.usage import FixedUsage
 
@@ -32,7 +32,7 @@ class GoneAfterCommit(InMemoryRecords):
 @pytest.mark.parametrize("prefer", ["wait=5", "respond-async"])
 def test_the_answer_is_202_from_what_was_stored(monkeypatch: pytest.MonkeyPatch, prefer: str) -> None:
     records, store = GoneAfterCommit(), InMemoryStore()
-    accept = Accept(records, store, Handover(FakeDatabase(), {State.ACCEPTED: InMemoryQueue()}))
+    accept = Accept(records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})))
     database = FakeDatabase()
     services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store))
     monkeypatch.setattr(app, "services", lambda: services)

@@ -20,7 +20,7 @@ from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import bomb, photo
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
 from tests.fakes.usage import FixedUsage
 
@@ -51,7 +51,7 @@ class Gateway:
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     records, store, queue = InMemoryRecords(), InMemoryStore(), InMemoryQueue()
-    accept = Accept(records, store, Handover(FakeDatabase(), {State.ACCEPTED: queue}))
+    accept = Accept(records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})))
     database = FakeDatabase()
     services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store))
     monkeypatch.setattr(app, "services", lambda: services)
