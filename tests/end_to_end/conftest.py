@@ -14,6 +14,7 @@ from tests.end_to_end.desk import Desk, sample_body
 from tests.end_to_end.issuer import Issuer
 from tests.unit.endpoint_container.checkpoints import write_clip
 
+QUEUES = ("PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue")
 WORKERS = ("PrecheckFunction", "InvokeFunction", "FormatFunction")
 FAST = StackSettings(
     model_dir=DEMO_MODEL,
@@ -22,7 +23,7 @@ FAST = StackSettings(
         **{worker: {"LEASE_S": "6"} for worker in WORKERS},
         "SweeperFunction": {"SWEEP_AFTER_S": "2"},
     },
-    visibility_timeout_s={"PrecheckQueue": 8, "InvokeQueue": 8, "FormatQueue": 8},
+    visibility_timeout_s=dict.fromkeys(QUEUES, 8),
     schedule_s={"SweeperFunctionEveryMinute": 1.0},
     default_max_slots=6,
 )
