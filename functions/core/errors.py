@@ -52,6 +52,12 @@ class PhotoTooLarge(InvalidRequest):
     code, status, title = "photo_too_large", 413, "A photo is too large"
 
 
+class UnsafeAddress(InvalidRequest):
+    """An address of a photo or webhook that is not plain public https, or leads to what is not; nothing was asked."""
+
+    code, title = "unsafe_address", "The address can't be used"
+
+
 class PhotosUnusable(ScrutineerError):
     """Photos that must be taken again: told as the failure of an inspection, never as an answer of its own."""
 

@@ -35,6 +35,20 @@ def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def local_places(env: Mapping[str, str], name: str) -> frozenset[tuple[str, int]]:
+    """`127.0.0.1:PORT` with commas between them: what may be asked over plain http on a machine of one's own.
+
+    Required, and empty anywhere else.
+    """
+    places = set()
+    for place in filter(None, text(env, name).split(",")):
+        host, _, port = place.partition(":")
+        if host != "127.0.0.1" or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            raise InvalidSetting(f"{name} must be empty or list 127.0.0.1:PORT, not {place!r}")
+        places.add((host, int(port)))
+    return frozenset(places)
+
+
 @dataclass(frozen=True)
 class DatabaseSettings:
     """Where MySQL is and how to sign in: `iam` through RDS Proxy (a signed token over TLS), or a password."""

@@ -23,6 +23,7 @@ PROBLEMS = {
     ("not_json", 400, "The body is not JSON"),
     ("not_offered", 501, "This is not offered here"),
     ("not_on_plan", 403, "The usage plan does not include this"),
+    ("not_reached", 503, "An address that was given does not answer"),
     ("photo_count", 400, "Too few or too many photos"),
     ("photo_gone", 410, "A photo is no longer there"),
     ("photo_too_large", 413, "A photo is too large"),
@@ -32,6 +33,7 @@ PROBLEMS = {
     ("unavailable", 503, "Not available at the moment"),
     ("unknown_checklist", 400, "There is no such checklist"),
     ("unknown_route", 404, "There is no such route"),
+    ("unsafe_address", 400, "The address can't be used"),
     ("unusable_input", 422, "The model can't use this input"),
     ("unsupported_media_type", 415, "The body is of another type"),
 }

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from authorizer.settings import Settings as AuthorizerSettings
-from core.settings import DatabaseSettings, EndpointSettings, InvalidSetting, WorkerSettings, choice, number, text
+from core.settings import (
+    DatabaseSettings,
+    EndpointSettings,
+    InvalidSetting,
+    WorkerSettings,
+    choice,
+    local_places,
+    number,
+    text,
+)
 from descriptions.settings import Settings as DescriptionsSettings
 from embeddings.settings import Settings as EmbeddingsSettings
 from format.settings import Settings as FormatSettings
@@ -141,3 +150,16 @@ def test_endpoint_that_must_be_there() -> None:
 def test_readers_return_what_is_set() -> None:
     env = {"A": "1", "B": "two"}
     assert (text(env, "B"), number(env, "A"), choice(env, "B", ("one", "two"))) == ("two", 1, "two")
+
+
+def test_local_places_are_ports_of_this_machine() -> None:
+    assert local_places({"X": ""}, "X") == frozenset()
+    assert local_places({"X": "127.0.0.1:80,127.0.0.1:8443"}, "X") == {("127.0.0.1", 80), ("127.0.0.1", 8443)}
+
+
+@pytest.mark.parametrize(
+    "value", ["10.0.0.1:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "localhost:80"]
+)
+def test_local_places_are_nothing_else(value: str) -> None:
+    with pytest.raises(InvalidSetting, match="X must be empty"):
+        local_places({"X": value}, "X")
