@@ -11,6 +11,7 @@ from core import checklists
 from core.contract import InspectionInput
 from core.endpoint import Answered, EndpointRefused, UrlEndpoint
 from core.errors import ScrutineerError, Unavailable
+from core.lanes import Lane
 from core.model_answer import checked
 from core.storage import prepared_key
 from core.work_records import Claimed
@@ -48,6 +49,7 @@ def sent_by_the_gateway(item: dict[str, Any]) -> dict[str, Any]:
     claimed = Claimed(
         inspection_id="insp_" + "a" * 26,
         client_id="client_x",
+        lane=Lane.INTERACTIVE,
         owner="worker",
         attempt=1,
         checklist=CHECKLIST.name,
