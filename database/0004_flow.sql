@@ -1,16 +1,21 @@
 -- More than one request at a time: lanes, deadlines, batches, what happened when, and who is told.
 -- `lane`: interactive or bulk. `deadline_at`: work that can't end by then is not started. `expires_at`: then it ends as
 -- expired. `held_until`: accepted outside the service hours. `reused_from`: the inspection whose verdict this one took.
+-- `claimed_at`: when the lease was taken; `service_ms`: from there to the endpoint's answer, what starts are estimated by.
 -- `archived_at` is the outbox mark of the result archive: what is final and has none is still to be written there.
 ALTER TABLE rvpxbverification_request_data
     ADD COLUMN lane VARCHAR(16) NOT NULL DEFAULT 'interactive',
     ADD COLUMN deadline_at DATETIME(6) NULL,
     ADD COLUMN expires_at DATETIME(6) NULL,
     ADD COLUMN held_until DATETIME(6) NULL,
+    ADD COLUMN claimed_at DATETIME(6) NULL,
+    ADD COLUMN service_ms INT UNSIGNED NULL,
     ADD COLUMN batch_id VARCHAR(40) NULL,
     ADD COLUMN content_hash BINARY(32) NULL,
     ADD COLUMN reused_from VARCHAR(40) NULL,
     ADD COLUMN archived_at DATETIME(6) NULL,
+    ADD KEY requests_by_lane (lane, state),
+    ADD KEY requests_by_service (inferred_at),
     ADD KEY requests_by_batch (batch_id, sequence),
     ADD KEY requests_by_expiry (expires_at),
     ADD KEY requests_by_hold (held_until),
