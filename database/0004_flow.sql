@@ -17,7 +17,7 @@ ALTER TABLE rvpxbverification_request_data
     ADD KEY requests_by_lane (lane, state),
     ADD KEY requests_by_service (inferred_at),
     ADD KEY requests_by_batch (batch_id, sequence),
-    ADD KEY requests_by_expiry (expires_at),
+    ADD KEY requests_by_expiry (state, expires_at),
     ADD KEY requests_by_hold (held_until),
     ADD KEY requests_by_content (client_id, content_hash, finished_at),
     ADD KEY requests_by_archive (archived_at, finished_at);

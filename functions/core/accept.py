@@ -79,6 +79,7 @@ class Accept:
             lane=request.lane,
             deadline_ms=deadline_ms,
             batch_id=batch_id,
+            expires_in_s=request.expires_in_s,
         )
         self._store_photos(inspection_id, photos)
         try:

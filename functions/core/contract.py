@@ -13,6 +13,8 @@ from core.states import State
 
 MAX_PHOTOS = 20
 MAX_ATTRIBUTE_CHARACTERS = 1500  # every one of them is a part of the model's prompt
+DAY_S = 86_400
+LONGEST_LIFE_S = 3 * DAY_S  # photos are kept for at least 7 days, messages for 4
 MAX_INLINE_CHARACTERS = 6_000_000  # Lambda takes 6 MB a request; the body's own limit is met before this one
 
 
@@ -61,6 +63,12 @@ class InspectionInput(_Input):
     lane: Lane = Field(
         default=Lane.INTERACTIVE,
         description="`bulk` is for work that nobody waits for; it never delays interactive work.",
+    )
+    expires_in_s: int = Field(
+        default=DAY_S,
+        ge=10,
+        le=LONGEST_LIFE_S,
+        description="Seconds to live: what is not final by then ends as `expired`, and its unit is given back.",
     )
 
 
@@ -154,6 +162,7 @@ class Inspection(_Output):
     verdict: Verdict | None
     failure: Failure | None
     accepted_at: datetime
+    expires_at: datetime | None = Field(description="When it ends as `expired` unless it is final.")
     finished_at: datetime | None
     photos_deleted_at: datetime | None = Field(default=None, description="Since when the photos are gone for good.")
     timings_ms: dict[str, float] = Field(description="Milliseconds from accepting: by stage, and the endpoint's own.")

@@ -25,6 +25,7 @@ class NewRequest:
     item: Mapping[str, Any]
     reference: str | None
     photos: Sequence[Mapping[str, Any]]
+    expires_in_s: int
     lane: Lane = Lane.INTERACTIVE
     deadline_ms: int | None = None
     batch_id: str | None = None
@@ -53,9 +54,10 @@ class InspectionRecords:
     def _insert(self, transaction: Transaction, request: NewRequest) -> None:
         transaction.execute(
             "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, idempotency_key, request_hash,"
-            " state, checklist, checklist_version, item, reference, photos, lane, deadline_at, batch_id, accepted_at,"
-            " updated_at) VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, %s,"
-            " UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+            " state, checklist, checklist_version, item, reference, photos, lane, deadline_at, batch_id, expires_at,"
+            " accepted_at, updated_at) VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, %s,"
+            " UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND,"
+            " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
             (
                 request.inspection_id,
                 request.client_id,
@@ -69,6 +71,7 @@ class InspectionRecords:
                 request.lane.value,
                 None if request.deadline_ms is None else request.deadline_ms * 1000,
                 request.batch_id,
+                request.expires_in_s,
             ),
         )
 
@@ -110,7 +113,7 @@ class InspectionRecords:
 
 _WHOLE = (
     "SELECT q.sequence, q.inspection_id, q.state, q.lane, q.checklist, q.checklist_version, q.item, q.reference,"
-    " q.photos, q.accepted_at, q.finished_at, q.photos_deleted_at,"
+    " q.photos, q.accepted_at, q.expires_at, q.finished_at, q.photos_deleted_at,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.prechecked_at) / 1000 AS prechecked_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.inferred_at) / 1000 AS inferred_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.finished_at) / 1000 AS finished_ms,"

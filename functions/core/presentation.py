@@ -1,7 +1,7 @@
 """From a row to the inspection that its client sees."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core.contract import ChecklistName, Failure, Inspection, Item, ModelName, Photo, Verdict
 from core.database import Row
@@ -27,6 +27,7 @@ def present(row: Row) -> Inspection:
         verdict=_verdict(row),
         failure=Failure(code=row["failure_code"], detail=row["failure_detail"]) if row["failure_code"] else None,
         accepted_at=_utc(row["accepted_at"]),
+        expires_at=_utc(row["expires_at"]) if row["expires_at"] else None,
         finished_at=_utc(row["finished_at"]) if row["finished_at"] else None,
         photos_deleted_at=_utc(row["photos_deleted_at"]) if row["photos_deleted_at"] else None,
         timings_ms=_timings(row),
@@ -35,6 +36,7 @@ def present(row: Row) -> Inspection:
 
 def present_accepted(request: NewRequest) -> Inspection:
     """What was stored a moment ago, without asking the database again; its clock is this machine's for once."""
+    now = datetime.now(UTC)
     return Inspection(
         id=request.inspection_id,
         state=State.ACCEPTED,
@@ -46,7 +48,8 @@ def present_accepted(request: NewRequest) -> Inspection:
         photos=[Photo.model_validate(photo) for photo in request.photos],
         verdict=None,
         failure=None,
-        accepted_at=datetime.now(UTC),
+        accepted_at=now,
+        expires_at=now + timedelta(seconds=request.expires_in_s),
         finished_at=None,
         timings_ms={},
     )

@@ -13,8 +13,8 @@ from core.states import State
 
 INSPECT = "inspect"
 COME_BACK_S = 2  # an inspection takes seconds, so a place is free soon
-# A rejected photo is taken again, and our own failure is not the client's: neither counts towards a quota.
-REFUNDED = frozenset({State.REJECTED, State.ERROR})
+# A rejected photo is taken again, and neither our own failure nor our being late is the client's doing.
+REFUNDED = frozenset({State.REJECTED, State.ERROR, State.EXPIRED})
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,19 @@ def take(transaction: Transaction, client_id: str, task: str, *, units: int = 1,
 
 
 def settle_inspection(transaction: Transaction, inspection_id: str, client_id: str, end: State) -> None:
-    """An inspection came to its end: its place is free, and its unit back where the end is REFUNDED."""
-    accepted = transaction.one(
-        "SELECT DATE(accepted_at) AS day FROM rvpxbverification_request_data WHERE inspection_id = %s", (inspection_id,)
+    """An inspection came to its end: its place is free, and its unit back where the end is REFUNDED, or where it was
+    cancelled before the model was asked: no invoke worker had begun with it.
+    """
+    row = transaction.one(
+        "SELECT DATE(accepted_at) AS day,"
+        " inferred_at IS NULL AND (prechecked_at IS NULL OR attempts = 0) AS before_the_model"
+        " FROM rvpxbverification_request_data WHERE inspection_id = %s",
+        (inspection_id,),
     )
-    assert accepted is not None
-    day = f"DATE('{accepted['day']:%Y-%m-%d}')"
-    _give_back(transaction, client_id, INSPECT, day, units=1 if end in REFUNDED else 0, places=1)
+    assert row is not None
+    day = f"DATE('{row['day']:%Y-%m-%d}')"
+    refunded = end in REFUNDED or (end is State.CANCELLED and row["before_the_model"])
+    _give_back(transaction, client_id, INSPECT, day, units=1 if refunded else 0, places=1)
 
 
 def _give_back(transaction: Transaction, client_id: str, task: str, day: str, *, units: int, places: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.database import Database, DuplicateKey, Transaction
+from core.endings import Endings, insert_failure
 from core.lanes import Lane
 from core.states import State, can_step
 from core.step_events import note_step
@@ -39,12 +40,14 @@ class Claimed:
 
 @dataclass(frozen=True)
 class NotClaimed:
-    """Why not: the state it is in (None: there is no such inspection), and whether the next stage was told of it."""
+    """Why not: the state it is in (None: there is no such inspection), whether the next stage was told of it, and
+    whether its time to live is over."""
 
     state: State | None
     queued: bool
     client_id: str = ""
     lane: Lane = Lane.INTERACTIVE
+    expired: bool = False
 
 
 class WorkRecords:
@@ -54,19 +57,21 @@ class WorkRecords:
         self._database = database
 
     def claim(self, inspection_id: str, state: State, owner: str, lease_s: int) -> Claimed | NotClaimed:
-        """Take the lease if the inspection waits in `state` and nobody holds it."""
+        """Take the lease if the inspection waits in `state`, nobody holds it and its time to live is not over."""
 
         def work(transaction: Transaction) -> Claimed | NotClaimed:
             won = transaction.execute(
                 "UPDATE rvpxbverification_request_data SET lease_owner = %s, attempts = attempts + 1,"
                 " lease_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND, updated_at = UTC_TIMESTAMP(6)"
                 " WHERE inspection_id = %s AND state = %s"
-                " AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))",
+                " AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))"
+                " AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))",
                 (owner, lease_s, inspection_id, state.value),
             )
             row = transaction.one(
                 "SELECT inspection_id, client_id, lane, state, queued_at, attempts, checklist, checklist_version, item,"
-                " photos, TIMESTAMPDIFF(MICROSECOND, accepted_at, prechecked_at) / 1000 AS prechecked_ms,"
+                " photos, COALESCE(expires_at <= UTC_TIMESTAMP(6), 0) AS expired,"
+                " TIMESTAMPDIFF(MICROSECOND, accepted_at, prechecked_at) / 1000 AS prechecked_ms,"
                 " TIMESTAMPDIFF(MICROSECOND, accepted_at, inferred_at) / 1000 AS inferred_ms"
                 " FROM rvpxbverification_request_data WHERE inspection_id = %s",
                 (inspection_id,),
@@ -79,6 +84,7 @@ class WorkRecords:
                     queued=row["queued_at"] is not None,
                     client_id=row["client_id"],
                     lane=Lane(row["lane"]),
+                    expired=bool(row["expired"]),
                 )
             return Claimed(
                 inspection_id=inspection_id,
@@ -108,6 +114,10 @@ class WorkRecords:
                 (claimed.inspection_id, claimed.owner),
             )
         )
+
+    def expire(self, inspection_id: str) -> bool:
+        """End it as expired, if its time to live is over and it is not final."""
+        return Endings(self._database).expire(inspection_id)
 
     def advance(
         self, claimed: Claimed, start: State, end: State, photos: Sequence[Mapping[str, Any]] | None = None
@@ -195,13 +205,3 @@ class WorkRecords:
         if not changed:
             raise LostLease(f"{claimed.inspection_id} is no longer this worker's")
         note_step(transaction, claimed.inspection_id, claimed.client_id, end, code)
-
-
-def insert_failure(
-    transaction: Transaction, inspection_id: str, client_id: str, outcome: State, code: str, detail: str
-) -> None:
-    transaction.execute(
-        "INSERT INTO rvpxbverification_fail (inspection_id, client_id, outcome, code, detail, created_at)"
-        " VALUES (%s, %s, %s, %s, %s, UTC_TIMESTAMP(6))",
-        (inspection_id, client_id, outcome.value, code, detail[:1000]),
-    )

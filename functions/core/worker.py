@@ -89,6 +89,9 @@ class StageWorker:
     def _pass_on(self, inspection_id: str, found: NotClaimed) -> None:
         if found.state is None:
             raise UnknownInspection(inspection_id)
+        if found.expired and found.state not in FINAL:
+            self._records.expire(inspection_id)
+            return
         done_here = found.state is not self._takes and found.state not in FINAL
         if done_here and not found.queued and self._handover.leads_on(found.state):
             logger.info("the step was committed but never told on", state=found.state)

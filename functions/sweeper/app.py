@@ -1,4 +1,4 @@
-"""Scheduled every minute: put stuck inspections back on their way."""
+"""Scheduled every minute: end what is past its time to live, put stuck inspections back on their way."""
 
 import os
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core.composition import open_database, open_handover
+from core.endings import Endings
 from core.handover import Handover
 from core.observability import logger, metrics, traced
 from core.states import State
+from sweeper.expire import expire_overdue
 from sweeper.settings import Settings
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import sweep
@@ -19,6 +21,7 @@ from sweeper.sweep import sweep
 @dataclass(frozen=True)
 class Services:
     settings: Settings
+    endings: Endings
     records: StuckRecords
     handover: Handover
 
@@ -35,7 +38,7 @@ def services() -> Services:
             State.INFERRED: settings.format_queue_urls,
         },
     )
-    return Services(settings, StuckRecords(database), handover)
+    return Services(settings, Endings(database), StuckRecords(database), handover)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -43,12 +46,15 @@ def services() -> Services:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     settings = services().settings
+    # First, so that none of these is sent again.
+    expired = expire_overdue(services().endings)
     swept = sweep(
         services().records,
         services().handover,
         after_s=settings.sweep_after_s,
         max_attempts=settings.max_attempts,
     )
+    metrics.add_metric("InspectionsExpired", "Count", expired)
     metrics.add_metric("InspectionsSweptUp", "Count", swept.sent)
     metrics.add_metric("InspectionsGivenUp", "Count", swept.given_up)
-    return {"sent": swept.sent, "given_up": swept.given_up}
+    return {"expired": expired, "sent": swept.sent, "given_up": swept.given_up}

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from core.database import Database, Transaction
+from core.database import Database
+from core.endings import end_unfinished
 from core.lanes import Lane
 from core.states import State
-from core.step_events import note_step
-from core.work_records import insert_failure
 
 
 @dataclass(frozen=True)
@@ -49,22 +48,14 @@ class StuckRecords:
 
     def give_up(self, inspection_id: str, state: State, *, least_attempts: int, code: str, detail: str) -> bool:
         """End an inspection whose every attempt died with its worker; False where it has moved on meanwhile."""
-
-        def work(transaction: Transaction) -> bool:
-            ended = transaction.execute(
-                "UPDATE rvpxbverification_request_data SET state = 'error', lease_owner = NULL, lease_until = NULL,"
-                " finished_at = UTC_TIMESTAMP(6), updated_at = UTC_TIMESTAMP(6)"
-                " WHERE inspection_id = %s AND state = %s AND attempts >= %s"
-                " AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))",
-                (inspection_id, state.value, least_attempts),
+        return self._database.transaction(
+            lambda transaction: end_unfinished(
+                transaction,
+                inspection_id,
+                State.ERROR,
+                code=code,
+                detail=detail,
+                where="state = %s AND attempts >= %s AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))",
+                values=(state.value, least_attempts),
             )
-            if ended:
-                row = transaction.one(
-                    "SELECT client_id FROM rvpxbverification_request_data WHERE inspection_id = %s", (inspection_id,)
-                )
-                assert row is not None
-                insert_failure(transaction, inspection_id, row["client_id"], State.ERROR, code, detail)
-                note_step(transaction, inspection_id, row["client_id"], State.ERROR, code)
-            return bool(ended)
-
-        return self._database.transaction(work)
+        )

@@ -1,7 +1,7 @@
 """The front's side of the tables: rows in a list."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.database import DuplicateKey, Row
 from core.errors import Unavailable
@@ -66,6 +66,7 @@ class InMemoryRecords(InspectionRecords):
             "reference": request.reference,
             "photos": json.dumps(request.photos),
             "accepted_at": MOMENT,
+            "expires_at": MOMENT + timedelta(seconds=request.expires_in_s),
             **dict.fromkeys(("finished_at", "photos_deleted_at", "prechecked_ms", "inferred_ms", "finished_ms")),
             **dict.fromkeys(("outcome", "answers")),
             **dict.fromkeys(("reasons", "model", "served_by", "usage_counts", "timings_ms")),

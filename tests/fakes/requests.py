@@ -20,6 +20,7 @@ def new_request(**changes: Any) -> NewRequest:
         "item": {"description": "red shoe"},
         "reference": None,
         "photos": [photo_entry(index, index) for index in range(3)],
+        "expires_in_s": 86_400,
     }
     return NewRequest(**(values | changes))
 

@@ -66,21 +66,14 @@ def test_accepting_counts_and_a_verdict_frees_the_place(database: Database) -> N
     assert records.state(inspection_id) is State.PASSED
 
 
-@pytest.mark.parametrize("end", [State.REJECTED, State.ERROR])
-def test_rejected_photos_and_our_failures_are_refunded(database: Database, end: State) -> None:
+@pytest.mark.parametrize("end", [State.REJECTED, State.ERROR, State.EXPIRED])
+def test_rejected_photos_our_failures_and_lateness_are_refunded(database: Database, end: State) -> None:
     inspection_id = accepted(database)
     WorkRecords(database).finish_with_failure(
         claim(database, inspection_id), State.ACCEPTED, end, code="photos_unusable", detail="x"
     )
     assert counted(database) == (0, 0, 0)
     assert history(database) == [("inspect", 1, 1)]
-
-
-@pytest.mark.parametrize("end", [State.CANCELLED, State.EXPIRED])
-def test_other_ends_are_not(database: Database, end: State) -> None:
-    inspection_id = accepted(database)
-    WorkRecords(database).finish_with_failure(claim(database, inspection_id), State.ACCEPTED, end, code="x", detail="x")
-    assert counted(database) == (1, 1, 0)
 
 
 def test_given_up_by_the_sweeper_is_refunded(database: Database) -> None:

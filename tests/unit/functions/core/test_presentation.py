@@ -23,6 +23,7 @@ ACCEPTED: dict[str, Any] = {
     "reference": None,
     "photos": json.dumps([photo_entry(0)]),
     "accepted_at": MOMENT,
+    "expires_at": MOMENT,
     **dict.fromkeys(("finished_at", "photos_deleted_at", "prechecked_ms", "inferred_ms", "finished_ms")),
     **dict.fromkeys(
         (
