@@ -15,7 +15,7 @@ from core.states import FINAL, State
 from core.work_records import Claimed, LostLease, NotClaimed, WorkRecords
 from core.worker import Advanced, Judged, Outcome, StageWorker
 from sweeper.expire import AT_ONCE, expire_overdue
-from tests.fakes.queues import InMemoryQueue
+from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import RESULT, accepted
 from tests.integration.functions.test_usage import counted, history
 
@@ -237,7 +237,7 @@ def test_no_work_is_begun_on_an_expired_one(database: Database, stage: State) ->
         takes=stage,
         work=work,
         records=WorkRecords(database),
-        handover=Handover(database, {state: InMemoryQueue() for state in STAGES}),
+        handover=Handover(database, both_lanes({state: InMemoryQueue() for state in STAGES})),
         settings=WorkerSettings(lease_s=30, max_attempts=5),
     )
     worker.run(inspection_id)
@@ -262,7 +262,7 @@ def test_a_worker_that_was_cancelled_meanwhile_drops_what_it_found(connect: Call
             takes=stage,
             work=work,
             records=WorkRecords(database),
-            handover=Handover(database, dict.fromkeys(STAGES, following)),
+            handover=Handover(database, both_lanes(dict.fromkeys(STAGES, following))),
             settings=WorkerSettings(lease_s=30, max_attempts=5),
         ).run(inspection_id)
         assert state_of(database, inspection_id) is State.CANCELLED
