@@ -16,7 +16,7 @@ ALTER TABLE rvpxbverification_request_data
     ADD COLUMN archived_at DATETIME(6) NULL,
     ADD KEY requests_by_lane (lane, state),
     ADD KEY requests_by_service (inferred_at),
-    ADD KEY requests_by_batch (batch_id, sequence),
+    ADD KEY requests_by_batch (batch_id, state),
     ADD KEY requests_by_expiry (state, expires_at),
     ADD KEY requests_by_hold (held_until),
     ADD KEY requests_by_content (client_id, content_hash, finished_at),

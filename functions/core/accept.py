@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import checklists
+from core.batches import BatchLine
 from core.checklists import Checklist
 from core.contract import InspectionInput
 from core.database import DuplicateKey
@@ -53,10 +54,11 @@ class Accept:
         idempotency_key: str | None,
         *,
         deadline_ms: int | None = None,
-        batch_id: str | None = None,
+        batch_line: BatchLine | None = None,
     ) -> Acceptance:
         """Raises InvalidRequest and its kin, IdempotencyConflict, Unavailable, and what the client's limits refuse
-        (QuotaExceeded, TooManyRunning, NotOnPlan, Forbidden); in every case nothing was accepted.
+        (QuotaExceeded, TooManyRunning, NotOnPlan, Forbidden); with `batch_line` also LostBatch. In every case nothing
+        was accepted.
         """
         checklist = checklists.latest(request.checklist)
         _check_count(checklist, len(request.photos))
@@ -78,7 +80,7 @@ class Accept:
             photos=[photo.described() for photo in photos],
             lane=request.lane,
             deadline_ms=deadline_ms,
-            batch_id=batch_id,
+            batch_line=batch_line,
             expires_in_s=request.expires_in_s,
         )
         self._store_photos(inspection_id, photos)

@@ -1,21 +1,27 @@
-"""A list's cursor: opaque to the client, the sequence number of the last row to us."""
+"""A list's cursor: opaque to the client, the number of the last row to us.
+
+`way` is where the next page lies from there: before it in lists that have the newest first, after it in others.
+"""
 
 import base64
 import binascii
+from typing import Literal
 
 from core.errors import InvalidRequest
 
+Way = Literal["before", "after"]
 
-def encode_cursor(sequence: int) -> str:
+
+def encode_cursor(sequence: int, way: Way = "before") -> str:
     """Where the next page begins."""
-    return base64.urlsafe_b64encode(f"before:{sequence}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{way}:{sequence}".encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str) -> int:
+def decode_cursor(cursor: str, way: Way = "before") -> int:
     """Raises InvalidRequest for anything that encode_cursor did not make."""
     try:
         name, _, number = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(":")
-        if name == "before" and number.isdigit() and len(number) <= 20:
+        if name == way and number.isdigit() and len(number) <= 20:
             return int(number)
     except (binascii.Error, ValueError):
         pass

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.batches import BatchLine, add_line
 from core.database import Database, Row, Transaction
 from core.lanes import Lane
 from core.states import State
@@ -28,7 +29,7 @@ class NewRequest:
     expires_in_s: int
     lane: Lane = Lane.INTERACTIVE
     deadline_ms: int | None = None
-    batch_id: str | None = None
+    batch_line: BatchLine | None = None
 
 
 class InspectionRecords:
@@ -38,14 +39,16 @@ class InspectionRecords:
         self._database = database
 
     def add(self, request: NewRequest) -> None:
-        """Store a new request as accepted and count it, both or neither.
+        """Store a new request as accepted and count it, with the line of the batch that it comes from: all or nothing.
 
         Raises DuplicateKey where the client's idempotency key is taken; QuotaExceeded, TooManyRunning, NotOnPlan or
-        Forbidden where the client's limits stand against it.
+        Forbidden where the client's limits stand against it; LostBatch.
         """
 
         def work(transaction: Transaction) -> None:
             self._insert(transaction, request)
+            if request.batch_line is not None:
+                add_line(transaction, request.batch_line, request.inspection_id)
             note_step(transaction, request.inspection_id, request.client_id, State.ACCEPTED)
             take(transaction, request.client_id, INSPECT)
 
@@ -70,7 +73,7 @@ class InspectionRecords:
                 json.dumps(request.photos),
                 request.lane.value,
                 None if request.deadline_ms is None else request.deadline_ms * 1000,
-                request.batch_id,
+                None if request.batch_line is None else request.batch_line.batch_id,
                 request.expires_in_s,
             ),
         )
@@ -96,6 +99,14 @@ class InspectionRecords:
         return self._database.one(
             f"{_WHOLE} WHERE q.client_id = %s AND q.inspection_id = %s", (client_id, inspection_id)
         )
+
+    def whole(self, inspection_ids: Sequence[str]) -> dict[str, Row]:
+        """Each of these inspections as `find` has it, by its id; whose they are is the caller's to know."""
+        if not inspection_ids:
+            return {}
+        marks = ", ".join(["%s"] * len(inspection_ids))
+        rows = self._database.all(f"{_WHOLE} WHERE q.inspection_id IN ({marks})", tuple(inspection_ids))
+        return {row["inspection_id"]: row for row in rows}
 
     def page(self, client_id: str, *, before: int | None, state: State | None, limit: int) -> list[Row]:
         """The client's inspections, newest first, with sequence < `before`."""

@@ -19,10 +19,10 @@ from core.errors import (
     problem,
     problem_headers,
 )
+from core.field_path import field_path
 from core.observability import logger, metrics, where
 
-SOURCES = ("body", "query", "path", "header")
-MOST_ERRORS, LONGEST_FIELD = 20, 100  # a body of 6 MB may have half a million unknown fields, or one of 6 MB
+MOST_ERRORS = 20  # a body of 6 MB may have half a million unknown fields
 
 
 PROBLEMS = {
@@ -100,15 +100,8 @@ def _response(error: ScrutineerError, errors: list[dict[str, str]] | None = None
 
 def _from_validation(error: RequestValidationError) -> tuple[ScrutineerError, list[dict[str, str]]]:
     """Pydantic's findings without the values that were sent: they may be photos."""
-    found = [{"field": _field(each["loc"]), "problem": str(each["msg"])} for each in error.errors()[:MOST_ERRORS]]
+    found = [{"field": field_path(each["loc"]), "problem": str(each["msg"])} for each in error.errors()[:MOST_ERRORS]]
     if any(each["type"].startswith("json_invalid") for each in error.errors()):
         return NotJson("The body is not valid JSON."), []
     first = found[0]
     return InvalidRequest(f"{first['field']}: {first['problem']}.", field=first["field"]), found
-
-
-def _field(location: tuple[str | int, ...]) -> str:
-    """`("body", "photos", 0, "data")` as `photos[0].data`."""
-    parts = location[1:] if location and location[0] in SOURCES else location
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-    return path[:LONGEST_FIELD] or str(location[0] if location else "body")
