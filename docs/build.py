@@ -19,6 +19,7 @@ REFERENCE = Path(__file__).parent / "reference.md"
 ACCESS = Path(__file__).parent / "access.md"
 FUNCTIONS = ROOT / "functions"
 SETTINGS = {
+    "ARCHIVE_AFTER_S": "Seconds that a final inspection is left to whoever ended it, before the schedule archives it.",
     "API_ID": "The API whose stage the clients' keys and usage plans open.",
     "API_STAGE": "That stage.",
     "AWS_LAMBDA_LOG_FORMAT": "Lambda's own lines as `JSON` too.",
@@ -34,6 +35,8 @@ SETTINGS = {
     "FALLBACK_ENDPOINT": "Asked while the endpoint is not available; written as `ENDPOINT`, or empty.",
     "FORMAT_QUEUE_URL": "The queue of the format stage.",
     "INVOKE_BULK_QUEUE_URL": "The queue of the invoke stage's bulk lane.",
+    "HOT_RESULTS_DAYS": "Days after its end that an inspection can be read from that table.",
+    "HOT_RESULTS_TABLE": "The DynamoDB table read while MySQL is away; empty: there is none.",
     "INVOKE_QUEUE_URL": "The queue of the invoke stage.",
     "JWT_ALGORITHMS": "The signatures of JWTs that are taken, with commas between them.",
     "JWT_AUDIENCE": "What JWTs must be made for (`aud`).",

@@ -21,7 +21,8 @@ from core.handover import Handover
 from core.identifiers import new_identifier
 from core.inline_photo import DecodedPhoto, decode
 from core.inspection_records import InspectionRecords, NewRequest
-from core.observability import logger
+from core.observability import logger, metrics
+from core.reuse import content_hash
 from core.states import State
 from core.storage import ObjectStore, photo_key
 from core.usage import INSPECT, Allowance
@@ -31,10 +32,12 @@ UPLOADS_AT_ONCE = 6
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The inspection that the request led to; `stored` is what it stored, None where an earlier request was first."""
+    """The inspection that the request led to; `stored` is what it stored, None where an earlier request was first.
+    `reused_from` names the inspection with whose verdict it ended at once."""
 
     inspection_id: str
     stored: NewRequest | None
+    reused_from: str | None = None
 
 
 class Accept:
@@ -68,6 +71,8 @@ class Accept:
             return earlier
         _check_allowance(allowance, len(photos))
         inspection_id = new_identifier("insp")
+        item = request.item.model_dump(exclude_none=True)
+        described = [photo.described() for photo in photos]
         stored = NewRequest(
             inspection_id=inspection_id,
             client_id=client_id,
@@ -75,24 +80,28 @@ class Accept:
             request_hash=fingerprint,
             checklist=checklist.name,
             checklist_version=checklist.version,
-            item=request.item.model_dump(exclude_none=True),
+            item=item,
             reference=request.reference,
-            photos=[photo.described() for photo in photos],
+            photos=described,
             lane=request.lane,
             deadline_ms=deadline_ms,
             batch_line=batch_line,
             expires_in_s=request.expires_in_s,
+            content_hash=content_hash(checklist.name, checklist.version, item, described),
         )
         self._store_photos(inspection_id, photos)
         try:
-            self._records.add(stored)
+            reused_from = self._records.add(stored)
         except DuplicateKey as error:
             # The same key at the same moment: the other request was first.
             if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
                 return earlier
             raise Unavailable("The request can't be stored at the moment.", retry_after_s=1) from error
-        self._tell(stored)
-        return Acceptance(inspection_id, stored)
+        if reused_from is None:
+            self._tell(stored)
+        else:
+            metrics.add_metric("InspectionsReused", "Count", 1)
+        return Acceptance(inspection_id, stored, reused_from)
 
     def _earlier(self, client_id: str, key: str, fingerprint: bytes) -> Acceptance | None:
         found = self._records.by_idempotency_key(client_id, key)

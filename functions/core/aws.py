@@ -21,6 +21,15 @@ def sqs() -> Any:
 
 
 @cache
+def dynamodb() -> Any:
+    """Impatient and without retries: a reader waits for it, and a writer has the schedule behind it."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=1))
+
+
+@cache
 def api_gateway() -> Any:
     """Its control plane, which refuses more than some calls a second: what fails here is mended by the schedule."""
     import boto3

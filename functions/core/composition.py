@@ -7,10 +7,13 @@ from functools import partial
 from core import aws
 from core.database import Database
 from core.handover import Handover
+from core.hot_results import DynamoResults
 from core.lanes import LaneUrls
 from core.queues import SqsQueue
-from core.settings import DatabaseSettings, WorkerSettings
+from core.result_archive import ResultArchive
+from core.settings import DatabaseSettings, HotReadSettings, WorkerSettings
 from core.states import State
+from core.storage import S3ObjectStore
 from core.work_records import Claimed, WorkRecords
 from core.worker import Outcome, StageWorker
 
@@ -38,6 +41,16 @@ def open_handover(database: Database, queue_urls: Mapping[State, LaneUrls]) -> H
     return Handover(database, queues)
 
 
+def open_hot_results(settings: HotReadSettings | None) -> DynamoResults | None:
+    """None where hot reads are off."""
+    return DynamoResults(aws.dynamodb, settings.table, settings.days) if settings else None
+
+
+def open_archive(database: Database, bucket: str, hot: HotReadSettings | None) -> ResultArchive:
+    """Writes results to the bucket and, where hot reads are on, to their table."""
+    return ResultArchive(database, S3ObjectStore(aws.s3(), bucket), open_hot_results(hot))
+
+
 def open_stage(
     *,
     takes: State,
@@ -45,8 +58,10 @@ def open_stage(
     database: DatabaseSettings,
     worker: WorkerSettings,
     queue_urls: Mapping[State, LaneUrls],
+    archive: Callable[[Database], ResultArchive] | None = None,
 ) -> Stage:
-    """`queue_urls`: the stage's own queues under the state it takes, the next one's under the state it leads to."""
+    """`queue_urls`: the stage's own queues under the state it takes, the next one's under the state it leads to.
+    `archive` is for a stage that archives what it ends."""
     opened = open_database(database)
     return Stage(
         worker=StageWorker(
@@ -55,6 +70,7 @@ def open_stage(
             records=WorkRecords(opened),
             handover=open_handover(opened, queue_urls),
             settings=worker,
+            **({"on_final": archive(opened).archive_at_once} if archive else {}),
         ),
         queues=[SqsQueue(aws.sqs(), url) for url in sorted(set(queue_urls[takes].values()))],
     )

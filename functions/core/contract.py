@@ -164,6 +164,9 @@ class Inspection(_Output):
     accepted_at: datetime
     expires_at: datetime | None = Field(description="When it ends as `expired` unless it is final.")
     finished_at: datetime | None
+    reused_from: str | None = Field(
+        default=None, description="The inspection whose verdict this one took, without asking the model again."
+    )
     photos_deleted_at: datetime | None = Field(default=None, description="Since when the photos are gone for good.")
     timings_ms: dict[str, float] = Field(description="Milliseconds from accepting: by stage, and the endpoint's own.")
 

@@ -8,6 +8,7 @@ from typing import Any
 from core.batches import BatchLine, add_line
 from core.database import Database, Row, Transaction
 from core.lanes import Lane
+from core.reuse import find_reusable, take_over
 from core.states import State
 from core.step_events import note_step
 from core.usage import INSPECT, take
@@ -15,7 +16,8 @@ from core.usage import INSPECT, take
 
 @dataclass(frozen=True)
 class NewRequest:
-    """What accepting stores; hashes are raw SHA-256. `deadline_ms` counts from the moment of storing."""
+    """What accepting stores; hashes are raw SHA-256. `deadline_ms` counts from the moment of storing. Without
+    `content_hash` no verdict is reused."""
 
     inspection_id: str
     client_id: str
@@ -30,6 +32,7 @@ class NewRequest:
     lane: Lane = Lane.INTERACTIVE
     deadline_ms: int | None = None
     batch_line: BatchLine | None = None
+    content_hash: bytes | None = None
 
 
 class InspectionRecords:
@@ -38,28 +41,39 @@ class InspectionRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, request: NewRequest) -> None:
+    def add(self, request: NewRequest) -> str | None:
         """Store a new request as accepted and count it, with the line of the batch that it comes from: all or nothing.
+
+        Where the client reuses verdicts and there is one, the request ends with it in the same transaction: the
+        answer is the id of the inspection that it came from. It counts as any other, so that limits hold for it too.
 
         Raises DuplicateKey where the client's idempotency key is taken; QuotaExceeded, TooManyRunning, NotOnPlan or
         Forbidden where the client's limits stand against it; LostBatch.
         """
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> str | None:
             self._insert(transaction, request)
             if request.batch_line is not None:
                 add_line(transaction, request.batch_line, request.inspection_id)
             note_step(transaction, request.inspection_id, request.client_id, State.ACCEPTED)
+            earlier = None
+            if request.content_hash is not None:
+                earlier = find_reusable(transaction, request.client_id, request.content_hash)
             take(transaction, request.client_id, INSPECT)
+            if earlier is None:
+                return None
+            take_over(transaction, request.inspection_id, request.client_id, request.photos, earlier)
+            origin: str = earlier["inspection_id"]
+            return origin
 
-        self._database.transaction(work)
+        return self._database.transaction(work)
 
     def _insert(self, transaction: Transaction, request: NewRequest) -> None:
         transaction.execute(
             "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, idempotency_key, request_hash,"
             " state, checklist, checklist_version, item, reference, photos, lane, deadline_at, batch_id, expires_at,"
-            " accepted_at, updated_at) VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, %s,"
-            " UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND,"
+            " content_hash, accepted_at, updated_at) VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, %s,"
+            " UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, %s,"
             " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
             (
                 request.inspection_id,
@@ -75,6 +89,7 @@ class InspectionRecords:
                 None if request.deadline_ms is None else request.deadline_ms * 1000,
                 None if request.batch_line is None else request.batch_line.batch_id,
                 request.expires_in_s,
+                request.content_hash,
             ),
         )
 
@@ -97,7 +112,7 @@ class InspectionRecords:
     def find(self, client_id: str, inspection_id: str) -> Row | None:
         """One of the client's own inspections with its result or failure; JSON columns still as text."""
         return self._database.one(
-            f"{_WHOLE} WHERE q.client_id = %s AND q.inspection_id = %s", (client_id, inspection_id)
+            f"{WHOLE} WHERE q.client_id = %s AND q.inspection_id = %s", (client_id, inspection_id)
         )
 
     def whole(self, inspection_ids: Sequence[str]) -> dict[str, Row]:
@@ -105,7 +120,7 @@ class InspectionRecords:
         if not inspection_ids:
             return {}
         marks = ", ".join(["%s"] * len(inspection_ids))
-        rows = self._database.all(f"{_WHOLE} WHERE q.inspection_id IN ({marks})", tuple(inspection_ids))
+        rows = self._database.all(f"{WHOLE} WHERE q.inspection_id IN ({marks})", tuple(inspection_ids))
         return {row["inspection_id"]: row for row in rows}
 
     def page(self, client_id: str, *, before: int | None, state: State | None, limit: int) -> list[Row]:
@@ -118,13 +133,13 @@ class InspectionRecords:
             where.append("q.state = %s")
             values.append(state.value)
         return self._database.all(
-            f"{_WHOLE} WHERE {' AND '.join(where)} ORDER BY q.sequence DESC LIMIT {int(limit)}", values
+            f"{WHOLE} WHERE {' AND '.join(where)} ORDER BY q.sequence DESC LIMIT {int(limit)}", values
         )
 
 
-_WHOLE = (
-    "SELECT q.sequence, q.inspection_id, q.state, q.lane, q.checklist, q.checklist_version, q.item, q.reference,"
-    " q.photos, q.accepted_at, q.expires_at, q.finished_at, q.photos_deleted_at,"
+WHOLE = (
+    "SELECT q.sequence, q.inspection_id, q.client_id, q.state, q.lane, q.checklist, q.checklist_version, q.item,"
+    " q.reference, q.photos, q.accepted_at, q.expires_at, q.finished_at, q.photos_deleted_at, q.reused_from,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.prechecked_at) / 1000 AS prechecked_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.inferred_at) / 1000 AS inferred_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.finished_at) / 1000 AS finished_ms,"

@@ -29,6 +29,7 @@ def present(row: Row) -> Inspection:
         accepted_at=_utc(row["accepted_at"]),
         expires_at=_utc(row["expires_at"]) if row["expires_at"] else None,
         finished_at=_utc(row["finished_at"]) if row["finished_at"] else None,
+        reused_from=row["reused_from"],
         photos_deleted_at=_utc(row["photos_deleted_at"]) if row["photos_deleted_at"] else None,
         timings_ms=_timings(row),
     )
@@ -71,13 +72,15 @@ def _verdict(row: Row) -> Verdict | None:
 def _timings(row: Row) -> dict[str, float]:
     """Each stage from the end of the one before, queueing included; then the endpoint's own split, if it gave one.
 
-    An inspection that ended early ended in the stage after the last one that was passed.
+    An inspection that ended early ended in the stage after the last one that was passed. One that took an earlier
+    verdict passed none.
     """
     marks = [
         float(row[column]) for column in ("prechecked_ms", "inferred_ms", "finished_ms") if row[column] is not None
     ]
     starts = [0.0, *marks]
-    timings = {stage: round(end - start, 1) for stage, start, end in zip(STAGES, starts, marks, strict=False)}
+    stages = () if row["reused_from"] else STAGES
+    timings = {stage: round(end - start, 1) for stage, start, end in zip(stages, starts, marks, strict=False)}
     if row["finished_ms"] is not None:
         timings["total"] = round(float(row["finished_ms"]), 1)
     if row["timings_ms"]:

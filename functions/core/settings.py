@@ -88,6 +88,21 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True)
+class HotReadSettings:
+    """The DynamoDB table from which results are read while MySQL is away, and for how many days after their end."""
+
+    table: str
+    days: int
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "HotReadSettings | None":
+        """None where hot reads are off."""
+        days = number(env, "HOT_RESULTS_DAYS", least=1)
+        table = text(env, "HOT_RESULTS_TABLE")
+        return cls(table, days) if table else None
+
+
+@dataclass(frozen=True)
 class EndpointSettings:
     """Any place that speaks `/invocations`: `sagemaker` and an endpoint's name, or `url` and an address."""
 

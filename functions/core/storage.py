@@ -1,6 +1,8 @@
-"""Objects in the inspection bucket: photos as they came, photos prepared for the model, raw model answers."""
+"""Objects in the inspection bucket: photos as they came, photos prepared for the model, raw model answers,
+results."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from core.errors import ScrutineerError, Unavailable
@@ -44,6 +46,11 @@ def prepared_key(inspection_id: str, index: int) -> str:
 def capture_key(inspection_id: str) -> str:
     """What the endpoint was asked and what it answered, in SageMaker's capture format."""
     return f"captures/{inspection_id}.json"
+
+
+def result_key(client_id: str, finished_at: datetime, inspection_id: str) -> str:
+    """A final inspection as its client saw it, below the UTC day on which it ended."""
+    return f"results/{client_id}/{finished_at:%Y/%m/%d}/{inspection_id}.json"
 
 
 class S3ObjectStore:

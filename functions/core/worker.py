@@ -64,12 +64,15 @@ class StageWorker:
         records: WorkRecords,
         handover: Handover,
         settings: WorkerSettings,
+        on_final: Callable[[str], None] = lambda inspection_id: None,
     ) -> None:
+        """`on_final` is called after the commit that ended an inspection; nothing may depend on it."""
         self._takes = takes
         self._work = work
         self._records = records
         self._handover = handover
         self._settings = settings
+        self._on_final = on_final
 
     def run(self, inspection_id: str) -> None:
         """Move one inspection on. Raises what a redelivery of the message may mend (Unavailable), or UnknownInspection.
@@ -119,8 +122,10 @@ class StageWorker:
                 self._tell(claimed, state)
             case Judged(result):
                 self._records.finish_with_result(claimed, self._takes, result)
+                self._on_final(claimed.inspection_id)
             case Ended(state, code, detail, photos):
                 self._records.finish_with_failure(claimed, self._takes, state, code=code, detail=detail, photos=photos)
+                self._on_final(claimed.inspection_id)
             case Unavailable():
                 self._try_again(claimed, outcome)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.lanes import LaneUrls, one_url
-from core.settings import DatabaseSettings, WorkerSettings, text
+from core.settings import DatabaseSettings, HotReadSettings, WorkerSettings, text
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class Settings:
     worker: WorkerSettings
     bucket: str
     format_queue_urls: LaneUrls
+    hot: HotReadSettings | None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -21,4 +22,5 @@ class Settings:
             worker=WorkerSettings.from_environment(env),
             bucket=text(env, "BUCKET"),
             format_queue_urls=one_url(env, "FORMAT"),
+            hot=HotReadSettings.from_environment(env),
         )

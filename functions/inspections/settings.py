@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.lanes import LaneUrls, lane_urls
-from core.settings import DatabaseSettings, text
+from core.settings import DatabaseSettings, HotReadSettings, text
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class Settings:
     database: DatabaseSettings
     bucket: str
     precheck_queue_urls: LaneUrls
+    hot: HotReadSettings | None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -19,4 +20,5 @@ class Settings:
             database=DatabaseSettings.from_environment(env),
             bucket=text(env, "BUCKET"),
             precheck_queue_urls=lane_urls(env, "PRECHECK"),
+            hot=HotReadSettings.from_environment(env),
         )

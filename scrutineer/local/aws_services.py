@@ -41,10 +41,11 @@ class AwsServices:
         wait_until_open(self.port, limit_s=30, what="the AWS services (moto)", alive=lambda: process.poll() is None)
 
     def create(self, template: Template) -> None:
-        """Makes the template's buckets, secrets and parameters."""
-        with ThreadPoolExecutor(2) as pool:
+        """Makes the template's buckets, tables, secrets and parameters."""
+        with ThreadPoolExecutor(3) as pool:
             for done in [
                 pool.submit(self._create_buckets, template),
+                pool.submit(self._create_tables, template),
                 pool.submit(self._create_texts, template),
             ]:
                 done.result()
@@ -61,6 +62,16 @@ class AwsServices:
             s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": REGION})
             if bucket.versioned:
                 s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+
+    def _create_tables(self, template: Template) -> None:
+        if not template.tables:
+            return
+        client = make_client("dynamodb", self.url)
+        for table in template.tables.values():
+            client.create_table(TableName=table.name, **table.definition)
+            if table.ttl_attribute is not None:
+                ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
+                client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)
 
     def _create_texts(self, template: Template) -> None:
         if template.secrets:

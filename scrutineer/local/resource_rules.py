@@ -107,6 +107,10 @@ PROPERTIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
             " PublicAccessBlockConfiguration LoggingConfiguration Tags"
         ),
     ),
+    "AWS::DynamoDB::Table": (
+        _names("TableName AttributeDefinitions KeySchema BillingMode TimeToLiveSpecification"),
+        _names("PointInTimeRecoverySpecification SSESpecification Tags"),
+    ),
     "AWS::SecretsManager::Secret": (
         _names("Name SecretString GenerateSecretString"),
         _names("Description KmsKeyId Tags"),

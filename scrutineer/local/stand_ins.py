@@ -61,6 +61,7 @@ class LocalAttributes:
             case (
                 "AWS::Lambda::Function"
                 | "AWS::S3::Bucket"
+                | "AWS::DynamoDB::Table"
                 | "AWS::SSM::Parameter"
                 | "AWS::Events::Rule"
                 | "AWS::Logs::LogGroup"
@@ -96,4 +97,4 @@ class LocalAttributes:
         raise TemplateUnsupported(logical_id, f"the attribute {attribute} of {kind}")
 
 
-NAME_PROPERTIES = ("FunctionName", "QueueName", "BucketName", "Name")
+NAME_PROPERTIES = ("FunctionName", "QueueName", "BucketName", "TableName", "Name")

@@ -18,6 +18,7 @@ from scrutineer.local.template_model import (
     QueueSpec,
     ScheduleSpec,
     SecretSpec,
+    TableSpec,
     Template,
 )
 from scrutineer.local.template_resources import Resources
@@ -69,6 +70,10 @@ def load_template(path: Path, *, queues_url: str, parameters: Mapping[str, str] 
         buckets={
             logical_id: _bucket(resources, logical_id, properties)
             for logical_id, properties in resources.all("AWS::S3::Bucket")
+        },
+        tables={
+            logical_id: _table(resources, logical_id, properties)
+            for logical_id, properties in resources.all("AWS::DynamoDB::Table")
         },
         secrets=tuple(
             _secret(resources, logical_id, properties)
@@ -193,6 +198,18 @@ def _bucket(resources: Resources, logical_id: str, properties: Mapping[str, Any]
     versioning = properties.get("VersioningConfiguration") or {}
     return BucketSpec(
         logical_id, resources.attributes.name(logical_id), versioned=versioning.get("Status") == "Enabled"
+    )
+
+
+def _table(resources: Resources, logical_id: str, properties: Mapping[str, Any]) -> TableSpec:
+    if properties.get("BillingMode") != "PAY_PER_REQUEST":
+        raise TemplateUnsupported(logical_id, "provisioned capacity")
+    ttl = properties.get("TimeToLiveSpecification") or {}
+    return TableSpec(
+        logical_id,
+        resources.attributes.name(logical_id),
+        definition={name: properties[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")},
+        ttl_attribute=ttl.get("AttributeName") if _truth(ttl.get("Enabled")) else None,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
@@ -135,6 +136,16 @@ class BucketSpec:
 
 
 @dataclass(frozen=True)
+class TableSpec:
+    """A DynamoDB table; `definition` is what CreateTable takes besides the name, `ttl_attribute` None without TTL."""
+
+    logical_id: str
+    name: str
+    definition: Mapping[str, Any]
+    ttl_attribute: str | None
+
+
+@dataclass(frozen=True)
 class SecretSpec:
     logical_id: str
     name: str
@@ -156,5 +167,6 @@ class Template:
     event_sources: tuple[EventSourceSpec, ...]
     schedules: tuple[ScheduleSpec, ...]
     buckets: Mapping[str, BucketSpec]
+    tables: Mapping[str, TableSpec]
     secrets: tuple[SecretSpec, ...]
     parameters: tuple[ParameterSpec, ...]

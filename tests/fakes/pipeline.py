@@ -141,8 +141,9 @@ class AnswersFirst(InspectionRecords):
         super().__init__(database)
         self._late: list[Any] = []
 
-    def add(self, request: Any) -> None:
+    def add(self, request: Any) -> str | None:
         self._late.append(request)
+        return None
 
     def store_late(self) -> None:
         while self._late:

@@ -12,18 +12,21 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5)
 
 
 class InMemoryRecords(InspectionRecords):
-    """`added` are the requests as they came; `state_of` overrides the state of an id; `away` makes every use fail."""
+    """`added` are the requests as they came; `state_of` overrides the state of an id; `away` makes every use fail;
+    `reusable` is the inspection whose verdict every request takes."""
 
     def __init__(self) -> None:
         self.added: list[NewRequest] = []
         self.state_of: dict[str, State] = {}
         self.away = False
+        self.reusable: str | None = None
 
-    def add(self, request: NewRequest) -> None:
+    def add(self, request: NewRequest) -> str | None:
         self._check()
         if request.idempotency_key is not None and self.by_idempotency_key(request.client_id, request.idempotency_key):
             raise DuplicateKey("requests_by_idempotency_key")
         self.added.append(request)
+        return self.reusable
 
     def by_idempotency_key(self, client_id: str, key: str) -> tuple[str, bytes] | None:
         self._check()
@@ -67,6 +70,7 @@ class InMemoryRecords(InspectionRecords):
             "photos": json.dumps(request.photos),
             "accepted_at": MOMENT,
             "expires_at": MOMENT + timedelta(seconds=request.expires_in_s),
+            "reused_from": None,
             **dict.fromkeys(("finished_at", "photos_deleted_at", "prechecked_ms", "inferred_ms", "finished_ms")),
             **dict.fromkeys(("outcome", "answers")),
             **dict.fromkeys(("reasons", "model", "served_by", "usage_counts", "timings_ms")),

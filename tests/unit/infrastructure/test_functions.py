@@ -16,6 +16,7 @@ STAGES = [
     "precheck",
     "invoke",
     "format",
+    "archive",
     "embeddings",
     "descriptions",
     "sweeper",
@@ -185,6 +186,8 @@ def plausible(name: str, value: Any, endpoint_kind: str) -> str:
         return "sagemaker:example" if endpoint_kind == "sagemaker" else "https://example.com/"
     if name == "JWT_ALGORITHMS":
         return "RS256"
+    if name.endswith("_DAYS"):
+        return "7"
     return "https://example.com/" if name.endswith(("_URL", "_ISSUER")) else "example"
 
 

@@ -30,6 +30,7 @@ GRANTS = {
     "Inspections": {
         "s3:PutObject": ["photos/*"],
         "s3:DeleteObject": ["photos/*", "prepared/*"],
+        "dynamodb:GetItem": ["HotResults"],
         "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue"],
     },
     "Precheck": {
@@ -48,9 +49,12 @@ GRANTS = {
     },
     "Format": {
         "s3:GetObject": ["captures/*"],
+        "s3:PutObject": ["results/*"],
+        "dynamodb:PutItem": ["HotResults"],
         "sqs:SendMessage": ["FormatQueue"],
         "sqs:ReceiveMessage": ["FormatQueue"],
     },
+    "Archive": {"s3:PutObject": ["results/*"], "dynamodb:PutItem": ["HotResults"]},
     "Embeddings": {"sagemaker:InvokeEndpoint": [f"{ENDPOINTS}/${{EmbeddingSageMakerEndpoint}}"]},
     "Descriptions": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
     "Sweeper": {

@@ -34,9 +34,9 @@ class Front:
                 order.append("put")
 
         class Records(InMemoryRecords):
-            def add(self, request: NewRequest) -> None:
-                super().add(request)
+            def add(self, request: NewRequest) -> str | None:
                 order.append("add")
+                return super().add(request)
 
         class Queue(InMemoryQueue):
             def send(self, inspection_id: str, *, group: str, delay_s: int = 0) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from archive.settings import Settings as ArchiveSettings
 from authorizer.settings import Settings as AuthorizerSettings
 from core.settings import (
     DatabaseSettings,
     EndpointSettings,
+    HotReadSettings,
     InvalidSetting,
     WorkerSettings,
     choice,
@@ -42,6 +44,7 @@ PRECHECK, INVOKE = (
 )
 FORMAT = {"FORMAT_QUEUE_URL": "http://format"}
 BUCKET = {"BUCKET": "photos"}
+HOT = {"HOT_RESULTS_TABLE": "hot", "HOT_RESULTS_DAYS": "7"}
 ENDPOINT = {"ENDPOINT": "http://model", "FALLBACK_ENDPOINT": ""}
 SIGN_IN = {
     "JWT_ISSUER": "https://id.example/",
@@ -51,14 +54,15 @@ SIGN_IN = {
 }
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (AuthorizerSettings.from_environment, DATABASE | SIGN_IN),
-    (InspectionsSettings.from_environment, DATABASE | BUCKET | PRECHECK),
+    (InspectionsSettings.from_environment, DATABASE | BUCKET | PRECHECK | HOT),
     (PrecheckSettings.from_environment, DATABASE | WORKER | BUCKET | PRECHECK | INVOKE),
     (InvokeSettings.from_environment, DATABASE | WORKER | BUCKET | INVOKE | FORMAT | ENDPOINT),
     (EmbeddingsSettings.from_environment, DATABASE | ENDPOINT),
     (DescriptionsSettings.from_environment, DATABASE | ENDPOINT),
     (RetentionSettings.from_environment, DATABASE | BUCKET),
+    (ArchiveSettings.from_environment, DATABASE | BUCKET | HOT | {"ARCHIVE_AFTER_S": "10"}),
     (ReconcileSettings.from_environment, DATABASE | {"STACK_NAME": "s", "API_ID": "a", "API_STAGE": "dev"}),
-    (FormatSettings.from_environment, DATABASE | WORKER | BUCKET | FORMAT),
+    (FormatSettings.from_environment, DATABASE | WORKER | BUCKET | FORMAT | HOT),
     (
         SweeperSettings.from_environment,
         DATABASE | PRECHECK | INVOKE | FORMAT | {"SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5"},
@@ -134,6 +138,11 @@ def test_endpoint_is_a_sagemaker_name_or_an_address() -> None:
         "url", "https://model/"
     )
     assert EndpointSettings.optional_from_environment({"FALLBACK_ENDPOINT": ""}, "FALLBACK_ENDPOINT") is None
+
+
+def test_hot_reads_are_off_without_a_table() -> None:
+    assert HotReadSettings.from_environment(HOT) == HotReadSettings("hot", 7)
+    assert HotReadSettings.from_environment(HOT | {"HOT_RESULTS_TABLE": ""}) is None
 
 
 @pytest.mark.parametrize("value", ["sagemaker:", "internvl", "ftp://model", " http://model"])

@@ -1,0 +1,1 @@
+"""Results that are final and not in the archive yet are written there."""
