@@ -126,3 +126,41 @@ def test_nothing_is_lost_or_handed_out_twice_under_concurrency(senders, receiver
     for thread in threads:
         thread.join()
     assert sorted(seen) == sorted(f"{n}-{i}" for n in range(senders) for i in range(each))
+
+
+def test_of_several_groups_each_has_its_turn():
+    queue = Queue(spec())
+    for n in range(6):
+        queue.send(f"flood-{n}", group="flood")
+    queue.send("victim-0", group="victim")
+    queue.send("victim-1", group="victim")
+    assert [receive(queue)[0].body for _ in range(5)] == ["flood-0", "victim-0", "flood-1", "victim-1", "flood-2"]
+
+
+def test_a_group_with_less_in_flight_comes_first():
+    queue = Queue(spec())
+    for n in range(6):
+        queue.send(f"flood-{n}", group="flood")
+    held = receive(queue, 3)
+    queue.send("victim-0", group="victim")
+    queue.send("victim-1", group="victim")
+    assert [receive(queue)[0].body for _ in range(2)] == ["victim-0", "victim-1"]
+    for message in held:
+        queue.delete(message.receipt)
+    queue.send("victim-2", group="victim")
+    assert [receive(queue)[0].body for _ in range(2)] == ["flood-3", "flood-4"], "what is done no longer counts"
+
+
+def test_a_message_that_came_back_is_no_longer_in_flight():
+    queue = Queue(spec())
+    queue.send("a-0", group="a")
+    receive(queue, hidden_s=0)
+    queue.send("b-0", group="b")
+    assert [receive(queue)[0].body for _ in range(2)] == ["a-0", "b-0"]
+
+
+def test_one_group_is_served_in_order():
+    queue = Queue(spec())
+    for n in range(20):
+        queue.send(str(n), group="a")
+    assert [message.body for _ in range(4) for message in receive(queue, 5)] == [str(n) for n in range(20)]
