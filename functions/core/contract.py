@@ -178,6 +178,22 @@ class InspectionPage(_Output):
     next_cursor: str | None
 
 
+class InspectionEvent(_Output):
+    """A state that an inspection reached."""
+
+    id: int = Field(description="1 is the first; the stream's `id` and `Last-Event-ID`.")
+    state: State
+    final: bool
+    code: str | None = Field(description="Why it ended without a verdict.")
+    at: datetime
+
+
+class InspectionEvents(_Output):
+    """`GET /v1/inspections/{inspection_id}/events`, oldest first: one a state at most, so there are no pages."""
+
+    events: list[InspectionEvent]
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details, the shape of every error."""
 

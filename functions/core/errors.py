@@ -92,6 +92,12 @@ class Conflict(ScrutineerError):
     code, status, title = "conflict", 409, "It can't be done as things stand"
 
 
+class AlreadyFinal(Conflict):
+    """An inspection that is final stays what it is; the detail says what that is."""
+
+    code, title = "already_final", "What is final stays as it is"
+
+
 class IdempotencyConflict(Conflict):
     code, title = "idempotency_conflict", "The idempotency key was used with another request"
 

@@ -11,6 +11,7 @@ class Action(StrEnum):
 
     READ_INSPECTIONS = "inspections:read"
     CREATE_INSPECTIONS = "inspections:create"
+    CANCEL_INSPECTIONS = "inspections:cancel"
     ERASE_INSPECTIONS = "inspections:erase"
     EMBED = "embeddings:create"
     DESCRIBE = "descriptions:create"
@@ -40,7 +41,7 @@ class Role(StrEnum):
 
 
 _VIEW = frozenset({Action.READ_INSPECTIONS, Action.READ_USAGE})
-_OPERATE = _VIEW | {Action.CREATE_INSPECTIONS, Action.EMBED, Action.DESCRIBE}
+_OPERATE = _VIEW | {Action.CREATE_INSPECTIONS, Action.CANCEL_INSPECTIONS, Action.EMBED, Action.DESCRIBE}
 _OWN_CLIENT = {Action.READ_CLIENTS, Action.READ_KEYS, Action.MANAGE_KEYS, Action.READ_MEMBERS, Action.MANAGE_MEMBERS}
 
 MAY: dict[Role, frozenset[Action]] = {
@@ -91,6 +92,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/inspections", Action.CREATE_INSPECTIONS),
     Route("GET", "/v1/inspections", Action.READ_INSPECTIONS),
     Route("GET", "/v1/inspections/{inspection_id}", Action.READ_INSPECTIONS),
+    Route("GET", "/v1/inspections/{inspection_id}/events", Action.READ_INSPECTIONS),
+    Route("POST", "/v1/inspections/{inspection_id}/cancel", Action.CANCEL_INSPECTIONS),
     Route("DELETE", "/v1/inspections/{inspection_id}", Action.ERASE_INSPECTIONS),
     Route("POST", "/v1/embeddings/text", Action.EMBED),
     Route("POST", "/v1/embeddings/image", Action.EMBED),

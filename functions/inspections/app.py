@@ -13,11 +13,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core import aws, front_door
 from core.accept import Accept
 from core.composition import open_database, open_handover, open_hot_results
-from core.contract import Inspection, InspectionInput, InspectionPage
+from core.contract import Inspection, InspectionEvents, InspectionInput, InspectionPage
 from core.cursor import decode_cursor, encode_cursor
 from core.database import Database
+from core.endings import Endings
 from core.erasure import Erasure
-from core.errors import NotFound, Unavailable
+from core.errors import AlreadyFinal, NotFound, Unavailable
 from core.hot_results import HotResults
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
@@ -27,6 +28,7 @@ from core.problem_responses import answer_with_problems, described_problems
 from core.states import State
 from core.storage import S3ObjectStore
 from core.usage import UsageRecords
+from inspections.events import EventRecords, as_stream, has_ended, wait_beyond, wants_stream
 from inspections.settings import Settings
 from inspections.waiting import preferred_wait_s, wait_until_final
 
@@ -142,6 +144,68 @@ def list_inspections(
     more = encode_cursor(rows[limit - 1]["sequence"]) if len(rows) > limit else None
     page = InspectionPage(inspections=[present(row) for row in rows[:limit]], next_cursor=more)
     return _json(200, page.model_dump_json())
+
+
+@app.get(
+    "/v1/inspections/<inspection_id>/events",
+    summary="What happened to an inspection, oldest first",
+    description="With `Accept: text/event-stream` as server-sent events, by long polling: an answer comes as soon as "
+    "there is anything after `Last-Event-ID`, or when `Prefer: wait=N` (the plan's limit where nothing is asked) is "
+    "over; the client asks again, as every EventSource does, until 204 says that nothing more will come.",
+    responses={
+        200: {
+            "description": "All, or as a stream those after `Last-Event-ID`",
+            "content": {
+                "application/json": {"model": InspectionEvents},
+                "text/event-stream": {"schema": {"type": "string"}},
+            },
+        },
+        204: {"description": "It is final and the stream is at its end"},
+        **PROBLEMS,
+    },
+    tags=["Inspections"],
+)
+def list_events(
+    inspection_id: Annotated[str, Path(max_length=100)],
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,9}$")] = None,
+    prefer: Annotated[str | None, Header(alias="Prefer", max_length=200)] = None,
+) -> Response[str]:
+    inspection = _own_inspection(inspection_id)
+    records = EventRecords(services().database, _client_id(), inspection_id)
+    if not wants_stream(app.current_event.headers.get("accept", "")):
+        return _json(200, InspectionEvents(events=records.all()).model_dump_json())
+    longest_s = services().usage.allowance(_client_id()).max_wait_s
+    wait_s = preferred_wait_s(prefer, default_s=longest_s, longest_s=longest_s)
+    left_s = app.lambda_context.get_remaining_time_in_millis() / 1000 - ANSWERING_TAKES_S
+    last_id = int(last_event_id or 0)
+    found = wait_beyond(records, last_id, 0 if inspection.final else min(wait_s, left_s))
+    new = found[last_id:]
+    if not new and (inspection.final or has_ended(found)):
+        return Response(status_code=204, content_type=None, body="")
+    headers = {"Cache-Control": "no-store", "Preference-Applied": _applied(wait_s)}
+    return Response(status_code=200, content_type="text/event-stream", body=as_stream(new), headers=headers)
+
+
+@app.post(
+    "/v1/inspections/<inspection_id>/cancel",
+    summary="Cancel an inspection",
+    description="Ends it as `cancelled`, whatever is being done for it: what a worker finds out later is dropped. Its "
+    "place is free at once; its unit is given back unless the model was asked already. One that was cancelled before "
+    "answers the same again, one that is final in another way 409.",
+    responses={
+        200: {"description": "Cancelled", "content": {"application/json": {"model": Inspection}}},
+        **PROBLEMS,
+    },
+    tags=["Inspections"],
+)
+def cancel_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Response[str]:
+    known = is_identifier(inspection_id, "insp")
+    state = Endings(services().database).cancel(_client_id(), inspection_id) if known else None
+    if state is None:
+        raise NotFound("There is no such inspection.")
+    if state is not State.CANCELLED:
+        raise AlreadyFinal(f"The inspection is {state}, and what is final stays as it is.")
+    return _json(200, _own_inspection(inspection_id).model_dump_json())
 
 
 @app.delete(

@@ -40,12 +40,23 @@ def wait_until_final(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Ask the database again and again, ever more slowly, whether the inspection is final; False when time is up."""
+    """Whether the inspection is final within `wait_s` seconds."""
+    return wait_until(lambda: records.state(inspection_id) in FINAL, wait_s, clock=clock, sleep=sleep)
+
+
+def wait_until(
+    happened: Callable[[], bool],
+    wait_s: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Ask again and again, ever more slowly, whether it `happened`; False when time is up."""
     start = clock()
     end = start + wait_s
     pause_s = FIRST_PAUSE_S
     while clock() < end:
-        if records.state(inspection_id) in FINAL:
+        if happened():
             return True
         sleep(max(0.0, min(pause_s, end - clock())))
         if clock() - start > EAGER_S:

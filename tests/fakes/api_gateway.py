@@ -135,4 +135,4 @@ class Answer:
 def read_answer(answer: Mapping[str, Any]) -> Answer:
     """`answer` is what a resolver returns to API Gateway."""
     headers = {name: ",".join(values) for name, values in answer["multiValueHeaders"].items()}
-    return Answer(answer["statusCode"], headers["Content-Type"], headers, answer["body"])
+    return Answer(answer["statusCode"], headers.get("Content-Type", ""), headers, answer["body"])
