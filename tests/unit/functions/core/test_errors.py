@@ -10,6 +10,7 @@ from core.errors import NotFound, ScrutineerError, Unavailable, all_problems, pr
 FUNCTIONS = Path(__file__).parents[4] / "functions"
 
 PROBLEMS = {
+    ("already_final", 409, "What is final stays as it is"),
     ("conflict", 409, "It can't be done as things stand"),
     ("endpoint_refused", 502, "The model endpoint refused the request"),
     ("endpoint_unavailable", 503, "The model endpoint is not available"),
