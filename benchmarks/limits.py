@@ -24,9 +24,11 @@ from core.accept import Accept
 from core.contract import InspectionInput
 from core.database import Database
 from core.handover import Handover
+from core.hours import service_hours
 from core.inspection_records import InspectionRecords, NewRequest
 from core.lanes import Lane
 from core.queues import SqsQueue
+from core.service import Service
 from core.settings import DatabaseSettings
 from core.states import State
 from core.storage import S3ObjectStore
@@ -164,7 +166,8 @@ def caller(
     # A queue that nobody empties: only accepting is to cost anything.
     queue = SqsQueue(sqs, f"{stack.queues_url}/{ACCOUNT}/{STACK_NAME}-PrecheckDeadLetters")
     handover = Handover(database, {State.ACCEPTED: dict.fromkeys(Lane, queue)})
-    accept, usage = Accept(records(database), S3ObjectStore(s3, bucket), handover), UsageRecords(database)
+    service = Service(database, service_hours("00:00", "24:00", "UTC"))
+    accept, usage = Accept(records(database), S3ObjectStore(s3, bucket), handover, service), UsageRecords(database)
 
     def one(request: InspectionInput, client_id: str) -> None:
         accept(request, client_id, usage.allowance(client_id), None)

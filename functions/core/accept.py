@@ -16,13 +16,14 @@ from core.batches import BatchLine
 from core.checklists import Checklist
 from core.contract import InspectionInput
 from core.database import DuplicateKey
-from core.errors import IdempotencyConflict, PhotoCount, Unavailable
+from core.errors import IdempotencyConflict, OutsideHours, PhotoCount, Unavailable
 from core.handover import Handover
 from core.identifiers import new_identifier
 from core.inline_photo import DecodedPhoto, decode
 from core.inspection_records import InspectionRecords, NewRequest
 from core.observability import logger, metrics
 from core.reuse import content_hash
+from core.service import Service, Standing
 from core.states import State
 from core.storage import ObjectStore, photo_key
 from core.usage import INSPECT, Allowance
@@ -33,20 +34,24 @@ UPLOADS_AT_ONCE = 6
 @dataclass(frozen=True)
 class Acceptance:
     """The inspection that the request led to; `stored` is what it stored, None where an earlier request was first.
-    `reused_from` names the inspection with whose verdict it ended at once."""
+    `reused_from` names the inspection with whose verdict it ended at once; `held_s` are the seconds until the service
+    opens, None for one that is on its way.
+    """
 
     inspection_id: str
     stored: NewRequest | None
     reused_from: str | None = None
+    held_s: int | None = None
 
 
 class Accept:
     """Turns a valid request into an accepted inspection."""
 
-    def __init__(self, records: InspectionRecords, store: ObjectStore, handover: Handover) -> None:
+    def __init__(self, records: InspectionRecords, store: ObjectStore, handover: Handover, service: Service) -> None:
         self._records = records
         self._store = store
         self._handover = handover
+        self._service = service
         self._uploads = ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload")
 
     def __call__(
@@ -60,8 +65,8 @@ class Accept:
         batch_line: BatchLine | None = None,
     ) -> Acceptance:
         """Raises InvalidRequest and its kin, IdempotencyConflict, Unavailable, and what the client's limits refuse
-        (QuotaExceeded, TooManyRunning, NotOnPlan, Forbidden); with `batch_line` also LostBatch. In every case nothing
-        was accepted.
+        (QuotaExceeded, TooManyRunning, NotOnPlan, Forbidden), or OutsideHours; with `batch_line` also LostBatch. In
+        every case nothing was accepted.
         """
         checklist = checklists.latest(request.checklist)
         _check_count(checklist, len(request.photos))
@@ -69,7 +74,9 @@ class Accept:
         fingerprint = _fingerprint(request, photos)
         if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
             return earlier
-        _check_allowance(allowance, len(photos))
+        standing = self._service.standing()
+        _check_deadline(deadline_ms, request.expires_in_s, standing)
+        _check_allowance(allowance, len(photos), held=not standing.open)
         inspection_id = new_identifier("insp")
         item = request.item.model_dump(exclude_none=True)
         described = [photo.described() for photo in photos]
@@ -88,6 +95,7 @@ class Accept:
             batch_line=batch_line,
             expires_in_s=request.expires_in_s,
             content_hash=content_hash(checklist.name, checklist.version, item, described),
+            held_until=None if standing.open else standing.opens_at,
         )
         self._store_photos(inspection_id, photos)
         try:
@@ -97,10 +105,13 @@ class Accept:
             if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
                 return earlier
             raise Unavailable("The request can't be stored at the moment.", retry_after_s=1) from error
-        if reused_from is None:
-            self._tell(stored)
-        else:
+        if reused_from is not None:
             metrics.add_metric("InspectionsReused", "Count", 1)
+        elif not standing.open:
+            metrics.add_metric("InspectionsHeld", "Count", 1)
+            return Acceptance(inspection_id, stored, held_s=standing.opens_in_s)
+        else:
+            self._tell(stored)
         return Acceptance(inspection_id, stored, reused_from)
 
     def _earlier(self, client_id: str, key: str, fingerprint: bytes) -> Acceptance | None:
@@ -110,7 +121,8 @@ class Accept:
         inspection_id, its_fingerprint = found
         if its_fingerprint != fingerprint:
             raise IdempotencyConflict("This Idempotency-Key came with another request before.", field="Idempotency-Key")
-        return Acceptance(inspection_id, stored=None)
+        held_s = None if self._service.hours.always_open else self._records.held_s(inspection_id)
+        return Acceptance(inspection_id, stored=None, held_s=held_s)
 
     def _store_photos(self, inspection_id: str, photos: Sequence[DecodedPhoto]) -> None:
         """All or an error; a photo that was stored before another one failed is an orphan and ages out."""
@@ -138,11 +150,21 @@ def _check_count(checklist: Checklist, count: int) -> None:
         )
 
 
-def _check_allowance(allowance: Allowance, photos: int) -> None:
+def _check_deadline(deadline_ms: int | None, expires_in_s: int, standing: Standing) -> None:
+    """What can only end before the service opens is not begun."""
+    left_s = expires_in_s if deadline_ms is None else min(expires_in_s, deadline_ms / 1000)
+    if not standing.open and left_s <= standing.opens_in_s:
+        raise OutsideHours(
+            f"The service opens at {standing.opens_at:%Y-%m-%dT%H:%M:%SZ}, after the deadline or the time to live.",
+            retry_after_s=standing.opens_in_s,
+        )
+
+
+def _check_allowance(allowance: Allowance, photos: int, *, held: bool) -> None:
     """Before anything is stored; an earlier request's answer needs no allowance. The transaction has the last word."""
     if photos > allowance.max_photos:
         raise PhotoCount(f"The plan {allowance.plan} takes at most {allowance.max_photos} photos.", field="photos")
-    allowance.check(INSPECT)
+    allowance.check(INSPECT, places=0 if held else 1)
 
 
 def _fingerprint(request: InspectionInput, photos: Sequence[DecodedPhoto]) -> bytes:

@@ -7,15 +7,17 @@ from functools import partial
 from core import aws
 from core.database import Database
 from core.handover import Handover
+from core.held_records import HeldRecords
 from core.hot_results import DynamoResults
 from core.lanes import LaneUrls
 from core.queues import SqsQueue
 from core.result_archive import ResultArchive
-from core.settings import DatabaseSettings, HotReadSettings, WorkerSettings
+from core.service import Service
+from core.settings import DatabaseSettings, HoldingSettings, HotReadSettings, WorkerSettings
 from core.states import State
 from core.storage import S3ObjectStore
 from core.work_records import Claimed, WorkRecords
-from core.worker import Outcome, StageWorker
+from core.worker import Hold, Outcome, StageWorker, never_held
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,12 @@ def open_stage(
     worker: WorkerSettings,
     queue_urls: Mapping[State, LaneUrls],
     archive: Callable[[Database], ResultArchive] | None = None,
+    holding: HoldingSettings | None = None,
 ) -> Stage:
     """`queue_urls`: the stage's own queues under the state it takes, the next one's under the state it leads to.
-    `archive` is for a stage that archives what it ends."""
+
+    `archive` is for a stage that archives what it ends; `holding` None: the stage works at any hour.
+    """
     opened = open_database(database)
     return Stage(
         worker=StageWorker(
@@ -71,6 +76,13 @@ def open_stage(
             handover=open_handover(opened, queue_urls),
             settings=worker,
             **({"on_final": archive(opened).archive_at_once} if archive else {}),
+            hold=_hold(opened, holding),
         ),
         queues=[SqsQueue(aws.sqs(), url) for url in sorted(set(queue_urls[takes].values()))],
     )
+
+
+def _hold(database: Database, holding: HoldingSettings | None) -> Hold:
+    if holding is None or not holding.holds:
+        return never_held
+    return HeldRecords(database, Service(database, holding.hours)).hold

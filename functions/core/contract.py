@@ -163,6 +163,9 @@ class Inspection(_Output):
     failure: Failure | None
     accepted_at: datetime
     expires_at: datetime | None = Field(description="When it ends as `expired` unless it is final.")
+    held_until: datetime | None = Field(
+        default=None, description="Accepted outside the service hours: nothing is done before then."
+    )
     finished_at: datetime | None
     reused_from: str | None = Field(
         default=None, description="The inspection whose verdict this one took, without asking the model again."
@@ -192,6 +195,18 @@ class InspectionEvents(_Output):
     """`GET /v1/inspections/{inspection_id}/events`, oldest first: one a state at most, so there are no pages."""
 
     events: list[InspectionEvent]
+
+
+class ServiceState(_Output):
+    """`GET /v1/service`."""
+
+    open: bool
+    opens: str = Field(description="Local time, HH:MM; the same as `closes`, or 00:00 to 24:00, is always open.")
+    closes: str
+    timezone: str
+    opens_at: datetime | None = Field(description="The next opening; none where it is always open.")
+    closes_at: datetime | None
+    held: int = Field(description="The client's inspections that wait for it; an admin sees everybody's.")
 
 
 class Problem(BaseModel):

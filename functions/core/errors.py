@@ -120,6 +120,12 @@ class Unavailable(ScrutineerError):
     code, status, title = "unavailable", 503, "Not available at the moment"
 
 
+class OutsideHours(ScrutineerError):
+    """The service is closed until after the caller's deadline; nothing was accepted."""
+
+    code, status, title = "outside_hours", 503, "The service is closed until after the deadline"
+
+
 def problem(error: ScrutineerError, *, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
     """The body of an `application/problem+json` answer: RFC 9457's members, our `code`, the field at fault."""
     body: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from core.batches import BatchLine, add_line
@@ -17,7 +18,7 @@ from core.usage import INSPECT, take
 @dataclass(frozen=True)
 class NewRequest:
     """What accepting stores; hashes are raw SHA-256. `deadline_ms` counts from the moment of storing. Without
-    `content_hash` no verdict is reused."""
+    `content_hash` no verdict is reused. `held_until` is when the service opens, None where it is open."""
 
     inspection_id: str
     client_id: str
@@ -33,6 +34,7 @@ class NewRequest:
     deadline_ms: int | None = None
     batch_line: BatchLine | None = None
     content_hash: bytes | None = None
+    held_until: datetime | None = None
 
 
 class InspectionRecords:
@@ -59,7 +61,7 @@ class InspectionRecords:
             earlier = None
             if request.content_hash is not None:
                 earlier = find_reusable(transaction, request.client_id, request.content_hash)
-            take(transaction, request.client_id, INSPECT)
+            take(transaction, request.client_id, INSPECT, places=1 if request.held_until is None else 0)
             if earlier is None:
                 return None
             take_over(transaction, request.inspection_id, request.client_id, request.photos, earlier)
@@ -72,8 +74,9 @@ class InspectionRecords:
         transaction.execute(
             "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, idempotency_key, request_hash,"
             " state, checklist, checklist_version, item, reference, photos, lane, deadline_at, batch_id, expires_at,"
-            " content_hash, accepted_at, updated_at) VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, %s,"
-            " UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, %s,"
+            " content_hash, held_until, accepted_at, updated_at)"
+            " VALUES (%s, %s, %s, %s, 'accepted', %s, %s, %s, %s, %s, %s,"
+            " UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, %s, %s,"
             " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
             (
                 request.inspection_id,
@@ -90,6 +93,7 @@ class InspectionRecords:
                 None if request.batch_line is None else request.batch_line.batch_id,
                 request.expires_in_s,
                 request.content_hash,
+                None if request.held_until is None else request.held_until.replace(tzinfo=None),
             ),
         )
 
@@ -108,6 +112,15 @@ class InspectionRecords:
             "SELECT state FROM rvpxbverification_request_data WHERE inspection_id = %s", (inspection_id,)
         )
         return State(row["state"]) if row else None
+
+    def held_s(self, inspection_id: str) -> int | None:
+        """Seconds until an inspection that is held may go on; None where it is not held."""
+        row = self._database.one(
+            "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), held_until) AS held_s FROM rvpxbverification_request_data"
+            " WHERE inspection_id = %s AND held_until IS NOT NULL AND state IN ('accepted', 'prechecked')",
+            (inspection_id,),
+        )
+        return max(0, int(row["held_s"])) if row else None
 
     def find(self, client_id: str, inspection_id: str) -> Row | None:
         """One of the client's own inspections with its result or failure; JSON columns still as text."""
@@ -139,7 +152,8 @@ class InspectionRecords:
 
 WHOLE = (
     "SELECT q.sequence, q.inspection_id, q.client_id, q.state, q.lane, q.checklist, q.checklist_version, q.item,"
-    " q.reference, q.photos, q.accepted_at, q.expires_at, q.finished_at, q.photos_deleted_at, q.reused_from,"
+    " q.reference, q.photos, q.accepted_at, q.expires_at, q.held_until, q.finished_at, q.photos_deleted_at,"
+    " q.reused_from,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.prechecked_at) / 1000 AS prechecked_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.inferred_at) / 1000 AS inferred_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.finished_at) / 1000 AS finished_ms,"

@@ -28,6 +28,7 @@ def present(row: Row) -> Inspection:
         failure=Failure(code=row["failure_code"], detail=row["failure_detail"]) if row["failure_code"] else None,
         accepted_at=_utc(row["accepted_at"]),
         expires_at=_utc(row["expires_at"]) if row["expires_at"] else None,
+        held_until=_utc(row["held_until"]) if row["held_until"] and state not in FINAL else None,
         finished_at=_utc(row["finished_at"]) if row["finished_at"] else None,
         reused_from=row["reused_from"],
         photos_deleted_at=_utc(row["photos_deleted_at"]) if row["photos_deleted_at"] else None,
@@ -51,6 +52,7 @@ def present_accepted(request: NewRequest) -> Inspection:
         failure=None,
         accepted_at=now,
         expires_at=now + timedelta(seconds=request.expires_in_s),
+        held_until=request.held_until,
         finished_at=None,
         timings_ms={},
     )

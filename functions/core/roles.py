@@ -16,6 +16,7 @@ class Action(StrEnum):
     EMBED = "embeddings:create"
     DESCRIBE = "descriptions:create"
     READ_USAGE = "usage:read"
+    READ_SERVICE = "service:read"
     READ_CLIENTS = "clients:read"
     MANAGE_CLIENTS = "clients:manage"
     READ_KEYS = "keys:read"
@@ -40,7 +41,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-_VIEW = frozenset({Action.READ_INSPECTIONS, Action.READ_USAGE})
+_VIEW = frozenset({Action.READ_INSPECTIONS, Action.READ_USAGE, Action.READ_SERVICE})
 _OPERATE = _VIEW | {Action.CREATE_INSPECTIONS, Action.CANCEL_INSPECTIONS, Action.EMBED, Action.DESCRIBE}
 _OWN_CLIENT = {Action.READ_CLIENTS, Action.READ_KEYS, Action.MANAGE_KEYS, Action.READ_MEMBERS, Action.MANAGE_MEMBERS}
 
@@ -53,6 +54,7 @@ MAY: dict[Role, frozenset[Action]] = {
     Role.AUDITOR: frozenset(
         {
             Action.READ_USAGE,
+            Action.READ_SERVICE,
             Action.READ_CLIENTS,
             Action.READ_KEYS,
             Action.READ_MEMBERS,
@@ -100,6 +102,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/embeddings/batch", Action.EMBED),
     Route("POST", "/v1/descriptions", Action.DESCRIBE),
     Route("GET", "/v1/me", Action.READ_USAGE),
+    Route("GET", "/v1/service", Action.READ_SERVICE),
     Route("GET", "/v1/admin/roles", Action.READ_MEMBERS),
     Route("GET", "/v1/admin/clients", Action.READ_CLIENTS),
     Route("POST", "/v1/admin/clients", Action.MANAGE_CLIENTS),

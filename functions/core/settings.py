@@ -6,6 +6,8 @@ Nothing here reads the environment: a composition root hands it over, a test han
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.hours import ServiceHours, service_hours
+
 
 class InvalidSetting(Exception):
     """A setting is missing or malformed: the operator's mistake, told at the first use of the function."""
@@ -47,6 +49,15 @@ def local_places(env: Mapping[str, str], name: str) -> frozenset[tuple[str, int]
             raise InvalidSetting(f"{name} must be empty or list 127.0.0.1:PORT, not {place!r}")
         places.add((host, int(port)))
     return frozenset(places)
+
+
+def hours_setting(env: Mapping[str, str]) -> ServiceHours:
+    """SERVICE_OPENS, SERVICE_CLOSES (`HH:MM`) and SERVICE_TIMEZONE, all required."""
+    names = ("SERVICE_OPENS", "SERVICE_CLOSES", "SERVICE_TIMEZONE")
+    try:
+        return service_hours(*(text(env, name) for name in names))
+    except ValueError as error:
+        raise InvalidSetting(f"{', '.join(names)}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,18 @@ class HotReadSettings:
         days = number(env, "HOT_RESULTS_DAYS", least=1)
         table = text(env, "HOT_RESULTS_TABLE")
         return cls(table, days) if table else None
+
+
+@dataclass(frozen=True)
+class HoldingSettings:
+    """The service hours, and whether what is on its way at closing time is held, or else drained."""
+
+    hours: ServiceHours
+    holds: bool
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "HoldingSettings":
+        return cls(hours_setting(env), holds=choice(env, "CLOSING_TIME", ("drain", "hold")) == "hold")
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,10 @@ def take(transaction: Transaction, client_id: str, task: str, *, units: int = 1,
 
 def settle_inspection(transaction: Transaction, inspection_id: str, client_id: str, end: State) -> None:
     """An inspection came to its end: its place is free, and its unit back where the end is REFUNDED, or where it was
-    cancelled before the model was asked: no invoke worker had begun with it.
+    cancelled before the model was asked: no invoke worker had begun with it. One that was held has no place to give.
     """
     row = transaction.one(
-        "SELECT DATE(accepted_at) AS day,"
+        "SELECT DATE(accepted_at) AS day, held_until,"
         " inferred_at IS NULL AND (prechecked_at IS NULL OR attempts = 0) AS before_the_model"
         " FROM rvpxbverification_request_data WHERE inspection_id = %s",
         (inspection_id,),
@@ -114,7 +114,20 @@ def settle_inspection(transaction: Transaction, inspection_id: str, client_id: s
     assert row is not None
     day = f"DATE('{row['day']:%Y-%m-%d}')"
     refunded = end in REFUNDED or (end is State.CANCELLED and row["before_the_model"])
-    _give_back(transaction, client_id, INSPECT, day, units=1 if refunded else 0, places=1)
+    places = 1 if row["held_until"] is None else 0
+    _give_back(transaction, client_id, INSPECT, day, units=1 if refunded else 0, places=places)
+
+
+def give_place(transaction: Transaction, client_id: str) -> None:
+    """An inspection is put back until later, and others of its client may run meanwhile."""
+    transaction.execute(
+        "UPDATE client_usage SET running = running - 1 WHERE client_id = %s AND running >= 1", (client_id,)
+    )
+
+
+def take_place(transaction: Transaction, client_id: str) -> bool:
+    """A place for an inspection that was counted when it was accepted; False where the plan has none left."""
+    return bool(transaction.execute(_TAKE_PLACE, (client_id,)))
 
 
 def _give_back(transaction: Transaction, client_id: str, task: str, day: str, *, units: int, places: int) -> None:
@@ -193,6 +206,11 @@ _TAKE = (
     f" AND (p.quota_day IS NULL OR {_DAY_USED} + %(units)s <= p.quota_day)"
     f" AND (p.quota_month IS NULL OR {_MONTH_USED} + %(units)s <= p.quota_month)"
     " AND (p.concurrent IS NULL OR %(places)s = 0 OR client_usage.running < p.concurrent))"
+)
+_TAKE_PLACE = (
+    "UPDATE client_usage SET running = running + 1 WHERE client_id = %s AND NOT EXISTS ("
+    " SELECT 1 FROM clients c JOIN plans p ON p.plan = c.plan"
+    " WHERE c.client_id = client_usage.client_id AND p.concurrent <= client_usage.running)"
 )
 _FIRST_USE = (
     "INSERT IGNORE INTO client_usage (client_id, day, month)"

@@ -57,13 +57,14 @@ class WorkRecords:
         self._database = database
 
     def claim(self, inspection_id: str, state: State, owner: str, lease_s: int) -> Claimed | NotClaimed:
-        """Take the lease if the inspection waits in `state`, nobody holds it and its time to live is not over."""
+        """Take the lease if the inspection waits in `state`, its time to live is not over, it is not held until later
+        and nobody has its lease."""
 
         def work(transaction: Transaction) -> Claimed | NotClaimed:
             won = transaction.execute(
                 "UPDATE rvpxbverification_request_data SET lease_owner = %s, attempts = attempts + 1,"
                 " lease_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND, updated_at = UTC_TIMESTAMP(6)"
-                " WHERE inspection_id = %s AND state = %s"
+                " WHERE inspection_id = %s AND state = %s AND held_until IS NULL"
                 " AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))"
                 " AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))",
                 (owner, lease_s, inspection_id, state.value),

@@ -8,6 +8,7 @@ as `error`. Doubled and late messages find no inspection to claim and are droppe
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -49,6 +50,14 @@ class Ended:
 Outcome = Advanced | Judged | Ended
 
 
+Hold = Callable[[str, State], datetime | None]
+"""Puts an inspection in this state back until the moment that it tells, or tells None and leaves it as it is."""
+
+
+def never_held(inspection_id: str, state: State) -> None:
+    """A `Hold` for stages that work at any hour."""
+
+
 class UnknownInspection(Exception):
     """A message names an inspection that no row knows: poison, for the dead-letter queue."""
 
@@ -65,6 +74,7 @@ class StageWorker:
         handover: Handover,
         settings: WorkerSettings,
         on_final: Callable[[str], None] = lambda inspection_id: None,
+        hold: Hold = never_held,
     ) -> None:
         """`on_final` is called after the commit that ended an inspection; nothing may depend on it."""
         self._takes = takes
@@ -73,6 +83,7 @@ class StageWorker:
         self._handover = handover
         self._settings = settings
         self._on_final = on_final
+        self._hold = hold
 
     def run(self, inspection_id: str) -> None:
         """Move one inspection on. Raises what a redelivery of the message may mend (Unavailable), or UnknownInspection.
@@ -80,6 +91,9 @@ class StageWorker:
         Returning means that the message is done with, whether or not there was something to do.
         """
         logger.append_keys(inspection_id=inspection_id)
+        if held_until := self._hold(inspection_id, self._takes):
+            logger.info("the service is closed", held_until=held_until)
+            return
         claimed = self._records.claim(inspection_id, self._takes, uuid4().hex, self._settings.lease_s)
         if isinstance(claimed, NotClaimed):
             self._pass_on(inspection_id, claimed)

@@ -13,18 +13,22 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core import aws, front_door
 from core.accept import Accept
 from core.composition import open_database, open_handover, open_hot_results
-from core.contract import Inspection, InspectionEvents, InspectionInput, InspectionPage
+from core.contract import Inspection, InspectionEvents, InspectionInput, InspectionPage, ServiceState
 from core.cursor import decode_cursor, encode_cursor
 from core.database import Database
 from core.endings import Endings
 from core.erasure import Erasure
 from core.errors import AlreadyFinal, NotFound, Unavailable
+from core.held_records import HeldRecords
 from core.hot_results import HotResults
+from core.hours import time_of_day
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
 from core.observability import logger, metrics, traced
 from core.presentation import present, present_accepted
 from core.problem_responses import answer_with_problems, described_problems
+from core.roles import ACROSS_CLIENTS
+from core.service import Service
 from core.states import State
 from core.storage import S3ObjectStore
 from core.usage import UsageRecords
@@ -49,6 +53,7 @@ class Services:
     usage: UsageRecords
     accept: Accept
     erasure: Erasure
+    service: Service
     hot: HotResults | None = None
 
 
@@ -59,16 +64,18 @@ def services() -> Services:
     records = InspectionRecords(database)
     handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_urls})
     store = S3ObjectStore(aws.s3(), settings.bucket)
-    accept = Accept(records, store, handover)
+    service = Service(database, settings.hours)
+    accept = Accept(records, store, handover, service)
     hot = open_hot_results(settings.hot)
-    return Services(database, records, UsageRecords(database), accept, Erasure(database, store), hot)
+    return Services(database, records, UsageRecords(database), accept, Erasure(database, store), service, hot)
 
 
 @app.post(
     "/v1/inspections",
     summary="Have photos inspected",
     description="Waits for the verdict as `Prefer` says: `wait=N` seconds (the plan's default and limit: 20 and 25) or "
-    "`respond-async`. The same `Idempotency-Key` with the same request leads to the same inspection.",
+    "`respond-async`. The same `Idempotency-Key` with the same request leads to the same inspection. Outside the "
+    "service hours it is accepted and answered at once, with `held_until`.",
     responses={
         200: {"description": "Final", "content": {"application/json": {"model": Inspection}}},
         202: {"description": "Accepted and stored; ask again", "content": {"application/json": {"model": Inspection}}},
@@ -88,6 +95,8 @@ def create_inspection(
     acceptance = services().accept(body, _client_id(), allowance, idempotency_key)
     metrics.add_metric("InspectionsAccepted", "Count", 0 if acceptance.stored is None else 1)
     logger.append_keys(inspection_id=acceptance.inspection_id)
+    if acceptance.held_s:
+        wait_s = 0  # hours would be too long
     left_s = app.lambda_context.get_remaining_time_in_millis() / 1000 - ANSWERING_TAKES_S
     served: dict[str, str] = {}
     try:
@@ -103,7 +112,7 @@ def create_inspection(
             raise
     headers = {"Location": f"/v1/inspections/{inspection.id}", "Preference-Applied": _applied(wait_s), **served}
     if not inspection.final:
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(acceptance.held_s or 1)
     return _json(200 if inspection.final else 202, inspection.model_dump_json(), headers)
 
 
@@ -224,6 +233,32 @@ def erase_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Res
     services().erasure.erase(_client_id(), inspection_id)
     metrics.add_metric("InspectionsErased", "Count", 1)
     return _json(200, _own_inspection(inspection_id).model_dump_json())
+
+
+@app.get(
+    "/v1/service",
+    summary="Whether the service is open, and when it opens or closes next",
+    responses={
+        200: {"description": "By the database's clock", "content": {"application/json": {"model": ServiceState}}},
+        **PROBLEMS,
+    },
+    tags=["Service"],
+)
+def get_service() -> Response[str]:
+    hours, standing = services().service.hours, services().service.standing()
+    principal = front_door.principal_of(app)
+    state = ServiceState(
+        open=standing.open,
+        opens=time_of_day(hours.opens_min),
+        closes=time_of_day(hours.closes_min),
+        timezone=hours.zone.key,
+        opens_at=standing.opens_at,
+        closes_at=standing.closes_at,
+        held=HeldRecords(services().database, services().service).count(
+            None if principal.role in ACROSS_CLIENTS else principal.client_id
+        ),
+    )
+    return _json(200, state.model_dump_json())
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.hours import ServiceHours
 from core.lanes import LaneUrls, lane_urls
-from core.settings import DatabaseSettings, HotReadSettings, text
+from core.settings import DatabaseSettings, HotReadSettings, hours_setting, text
 
 
 @dataclass(frozen=True)
 class Settings:
     database: DatabaseSettings
     bucket: str
+    hours: ServiceHours
     precheck_queue_urls: LaneUrls
     hot: HotReadSettings | None
 
@@ -19,6 +21,7 @@ class Settings:
         return cls(
             database=DatabaseSettings.from_environment(env),
             bucket=text(env, "BUCKET"),
+            hours=hours_setting(env),
             precheck_queue_urls=lane_urls(env, "PRECHECK"),
             hot=HotReadSettings.from_environment(env),
         )

@@ -19,6 +19,7 @@ def stage() -> Stage:
         work=Invoke(S3ObjectStore(aws.s3(), settings.bucket), open_endpoint(settings.endpoint, settings.fallback)),
         database=settings.database,
         worker=settings.worker,
+        holding=settings.holding,
         queue_urls={State.PRECHECKED: settings.invoke_queue_urls, State.INFERRED: settings.format_queue_urls},
     )
 

@@ -18,6 +18,7 @@ def stage() -> Stage:
         work=Precheck(S3ObjectStore(aws.s3(), settings.bucket)),
         database=settings.database,
         worker=settings.worker,
+        holding=settings.holding,
         queue_urls={State.ACCEPTED: settings.precheck_queue_urls, State.PRECHECKED: settings.invoke_queue_urls},
     )
 

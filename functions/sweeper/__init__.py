@@ -1,1 +1,1 @@
-"""Re-send what was committed but never queued."""
+"""Re-send what was committed but never queued; at opening time let go what was held."""

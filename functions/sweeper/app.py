@@ -1,4 +1,6 @@
-"""Scheduled every minute: end what is past its time to live, put stuck inspections back on their way."""
+"""Scheduled every minute: end what is past its time to live, put stuck inspections back on their way, let go what was
+held until the service opens.
+"""
 
 import os
 from dataclasses import dataclass
@@ -10,9 +12,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core.composition import open_database, open_handover
 from core.endings import Endings
 from core.handover import Handover
+from core.held_records import HeldRecords
 from core.observability import logger, metrics, traced
+from core.service import Service
 from core.states import State
 from sweeper.expire import expire_overdue
+from sweeper.release import release
 from sweeper.settings import Settings
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import sweep
@@ -23,6 +28,7 @@ class Services:
     settings: Settings
     endings: Endings
     records: StuckRecords
+    held: HeldRecords
     handover: Handover
 
 
@@ -38,7 +44,8 @@ def services() -> Services:
             State.INFERRED: settings.format_queue_urls,
         },
     )
-    return Services(settings, Endings(database), StuckRecords(database), handover)
+    held = HeldRecords(database, Service(database, settings.hours))
+    return Services(settings, Endings(database), StuckRecords(database), held, handover)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -54,7 +61,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         after_s=settings.sweep_after_s,
         max_attempts=settings.max_attempts,
     )
+    released = release(services().held, services().handover, at_most=settings.held_per_minute)
     metrics.add_metric("InspectionsExpired", "Count", expired)
     metrics.add_metric("InspectionsSweptUp", "Count", swept.sent)
     metrics.add_metric("InspectionsGivenUp", "Count", swept.given_up)
-    return {"expired": expired, "sent": swept.sent, "given_up": swept.given_up}
+    metrics.add_metric("InspectionsReleased", "Count", released)
+    return {"expired": expired, "sent": swept.sent, "given_up": swept.given_up, "released": released}

@@ -33,7 +33,7 @@ class StuckRecords:
         """
         rows = self._database.all(
             "SELECT inspection_id, client_id, lane, state, attempts FROM rvpxbverification_request_data"
-            " WHERE state IN ('accepted', 'prechecked', 'inferred') AND ("
+            " WHERE state IN ('accepted', 'prechecked', 'inferred') AND held_until IS NULL AND ("
             " (queued_at IS NULL AND lease_until IS NULL AND updated_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND)"
             " OR (lease_until < UTC_TIMESTAMP(6) AND (queued_at IS NULL OR queued_at < lease_until))"
             " OR ((lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))"

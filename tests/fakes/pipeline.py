@@ -8,15 +8,19 @@ from core.accept import Accept
 from core.contract import InspectionInput
 from core.database import Database, Row
 from core.handover import Handover
+from core.held_records import HELD_STATES, HeldRecords
+from core.hours import ServiceHours
 from core.inspection_records import InspectionRecords
+from core.service import Service
 from core.settings import DatabaseSettings, WorkerSettings
 from core.states import FINAL, State
 from core.storage import capture_key
 from core.work_records import Claimed, WorkRecords
-from core.worker import Outcome, StageWorker, UnknownInspection
+from core.worker import Outcome, StageWorker, UnknownInspection, never_held
 from format.format import Format
 from invoke.invoke import Invoke
 from precheck.precheck import Precheck
+from sweeper.release import release
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import Swept, sweep
 from tests.fakes.crashing import Gate, GatedDatabase, GatedEndpoint, GatedQueue, GatedStore
@@ -24,6 +28,7 @@ from tests.fakes.endpoint import FakeEndpoint, answer_to
 from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
+from tests.fakes.service import ALWAYS
 from tests.fakes.usage import GENEROUS
 
 QUEUED = (State.ACCEPTED, State.PRECHECKED, State.INFERRED)
@@ -48,6 +53,7 @@ class World:
 
     settings: DatabaseSettings
     parts: Parts = field(default_factory=Parts)
+    hours: ServiceHours = ALWAYS
     store: InMemoryStore = field(default_factory=InMemoryStore)
     queues: Mapping[State, InMemoryQueue] = field(default_factory=lambda: {state: InMemoryQueue() for state in QUEUED})
     told: list[str] = field(default_factory=list)
@@ -88,11 +94,13 @@ class Program:
         self._world = world
         self._database = GatedDatabase(world.settings, gate)
         store = GatedStore(world.store, gate)
+        service = Service(self._database, world.hours)
+        self._held = HeldRecords(self._database, service)
         self._handover = Handover(
             self._database, both_lanes({state: GatedQueue(queue, gate) for state, queue in world.queues.items()})
         )
         self._records = world.parts.inspection_records(self._database)
-        self._accept = Accept(self._records, store, self._handover)
+        self._accept = Accept(self._records, store, self._handover, service)
         work: dict[State, Callable[[Claimed], Outcome]] = {
             State.ACCEPTED: Precheck(store),
             State.PRECHECKED: world.parts.invoke(store, GatedEndpoint(world.endpoint, gate)),
@@ -105,6 +113,7 @@ class Program:
                 records=world.parts.work_records(self._database),
                 handover=self._handover,
                 settings=WorkerSettings(lease_s=30, max_attempts=MAX_ATTEMPTS),
+                hold=self._held.hold if state in HELD_STATES else never_held,
             )
             for state in QUEUED
         }
@@ -129,6 +138,7 @@ class Program:
 
     def sweep(self) -> None:
         self._world.parts.sweep(StuckRecords(self._database), self._handover, after_s=30, max_attempts=MAX_ATTEMPTS)
+        release(self._held, self._handover, at_most=100)
 
     def close(self) -> None:
         self._database.close()

@@ -71,6 +71,7 @@ class InMemoryRecords(InspectionRecords):
             "accepted_at": MOMENT,
             "expires_at": MOMENT + timedelta(seconds=request.expires_in_s),
             "reused_from": None,
+            "held_until": None if request.held_until is None else request.held_until.replace(tzinfo=None),
             **dict.fromkeys(("finished_at", "photos_deleted_at", "prechecked_ms", "inferred_ms", "finished_ms")),
             **dict.fromkeys(("outcome", "answers")),
             **dict.fromkeys(("reasons", "model", "served_by", "usage_counts", "timings_ms")),

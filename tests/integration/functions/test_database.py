@@ -21,6 +21,7 @@ from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
+from tests.fakes.service import always_open
 from tests.fakes.usage import GENEROUS
 
 COUNT_UP = "UPDATE rvpxbverification_request_data SET attempts = attempts + 1 WHERE inspection_id = %s"
@@ -143,8 +144,8 @@ def test_connection_killed_inside_a_transaction(database: Database, connect: Cal
 def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """No 202 without durability: 503 with Retry-After, no row, no message - and all is well once it is back."""
     records, store, queue = InspectionRecords(database), InMemoryStore(), InMemoryQueue()
-    accept = Accept(records, store, Handover(database, both_lanes({State.ACCEPTED: queue})))
-    services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store))
+    accept = Accept(records, store, Handover(database, both_lanes({State.ACCEPTED: queue})), always_open())
+    services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store), always_open())
     monkeypatch.setattr(app, "services", lambda: services)
     post = rest_event("POST", "/v1/inspections", body=request_body(), headers={"Prefer": "respond-async"})
     request = new_request()

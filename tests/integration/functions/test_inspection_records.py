@@ -21,6 +21,7 @@ from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
+from tests.fakes.service import always_open
 from tests.fakes.usage import GENEROUS
 
 
@@ -106,7 +107,9 @@ def test_twenty_at_once_with_one_key_are_one_inspection(connect: Callable[[], Da
     start = threading.Barrier(20)
 
     def post(database: Database) -> None:
-        accept = Accept(InspectionRecords(database), store, Handover(database, both_lanes({State.ACCEPTED: queue})))
+        accept = Accept(
+            InspectionRecords(database), store, Handover(database, both_lanes({State.ACCEPTED: queue})), always_open()
+        )
         start.wait()
         ids.append(accept(body, "client-a", GENEROUS, "k").inspection_id)
 
@@ -128,8 +131,9 @@ def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch
         database,
         records,
         UsageRecords(database),
-        Accept(records, InMemoryStore(), Handover(database, both_lanes({State.ACCEPTED: queue}))),
+        Accept(records, InMemoryStore(), Handover(database, both_lanes({State.ACCEPTED: queue})), always_open()),
         Erasure(database, InMemoryStore()),
+        always_open(),
     )
     monkeypatch.setattr(app, "services", lambda: services)
     theirs = accepted(database, client_id="client-b")

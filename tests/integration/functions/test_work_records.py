@@ -60,9 +60,9 @@ def test_claim_tells_what_is_to_be_done(database: Database) -> None:
 
 def test_held_and_past_and_unknown_are_not_claimed(database: Database) -> None:
     records, inspection_id = WorkRecords(database), accepted(database)
-    assert records.claim(inspection_id, State.PRECHECKED, "b", 30) == NotClaimed(State.ACCEPTED, False)
+    assert records.claim(inspection_id, State.PRECHECKED, "b", 30) == NotClaimed(State.ACCEPTED, False, "client-a")
     claim(records, inspection_id)
-    assert records.claim(inspection_id, State.ACCEPTED, "b", 30) == NotClaimed(State.ACCEPTED, False)
+    assert records.claim(inspection_id, State.ACCEPTED, "b", 30) == NotClaimed(State.ACCEPTED, False, "client-a")
     assert records.claim("insp_unknown", State.ACCEPTED, "b", 30) == NotClaimed(None, False)
 
 

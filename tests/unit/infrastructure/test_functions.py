@@ -157,11 +157,15 @@ def test_functions_that_use_the_database_are_in_its_network(functions: Mapping[s
 
 
 @pytest.fixture(scope="module")
-def settings_read(functions: Mapping[str, Any], root: Path) -> Mapping[str, set[str]]:
+def settings_read(functions: Mapping[str, Any], source: Mapping[str, Any], root: Path) -> Mapping[str, set[str]]:
     """The names that each stage's settings ask for, whichever kind of endpoint is chosen."""
+    defaults = {name: str(each["Default"]) for name, each in source["Parameters"].items() if each.get("Default")}
     environments = {
         stage: [
-            {name: plausible(name, value, kind) for name, value in properties["Environment"]["Variables"].items()}
+            {
+                name: plausible(name, value, kind, defaults)
+                for name, value in properties["Environment"]["Variables"].items()
+            }
             for kind in ("sagemaker", "url")
         ]
         for stage, properties in functions.items()
@@ -178,16 +182,14 @@ def settings_read(functions: Mapping[str, Any], root: Path) -> Mapping[str, set[
     return {stage: set(names) for stage, names in json.loads(asked.stdout).items()}
 
 
-def plausible(name: str, value: Any, endpoint_kind: str) -> str:
+def plausible(name: str, value: Any, endpoint_kind: str, defaults: Mapping[str, str]) -> str:
     """A value such as the deployed function finds."""
     if isinstance(value, str):
         return value
     if name in ("ENDPOINT", "FALLBACK_ENDPOINT"):
         return "sagemaker:example" if endpoint_kind == "sagemaker" else "https://example.com/"
-    if name == "JWT_ALGORITHMS":
-        return "RS256"
-    if name.endswith("_DAYS"):
-        return "7"
+    if value.get("Ref") in defaults:
+        return defaults[value["Ref"]]
     return "https://example.com/" if name.endswith(("_URL", "_ISSUER")) else "example"
 
 

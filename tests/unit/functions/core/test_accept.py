@@ -18,6 +18,7 @@ from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import photo
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.service import always_open
 from tests.fakes.usage import GENEROUS
 
 
@@ -46,7 +47,7 @@ class Front:
         self.store, self.records, self.queue = Store(), Records(), Queue()
         self.database = FakeDatabase()
         self.accept = Accept(
-            self.records, self.store, Handover(self.database, both_lanes({State.ACCEPTED: self.queue}))
+            self.records, self.store, Handover(self.database, both_lanes({State.ACCEPTED: self.queue})), always_open()
         )
 
     def post(self, key: str | None = None, client_id: str = "client-a", **changes: Any) -> Acceptance:
@@ -91,7 +92,7 @@ def test_photo_that_cannot_be_stored_means_no_row() -> None:
                 raise Unavailable("The store is away.", retry_after_s=5)
 
     records, queue = InMemoryRecords(), InMemoryQueue()
-    accept = Accept(records, Full(), Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})))
+    accept = Accept(records, Full(), Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})), always_open())
     with pytest.raises(Unavailable):
         accept(InspectionInput.model_validate(request_body()), "client-a", GENEROUS, None)
     assert (records.added, queue.sent) == ([], [])
@@ -176,6 +177,7 @@ def overtaken(hash_of_the_other: bytes | None, key: str | None = "k") -> Accepta
         Overtaken(hash_of_the_other),
         InMemoryStore(),
         Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})),
+        always_open(),
     )
     return accept(InspectionInput.model_validate(request_body()), "client-a", GENEROUS, key)
 

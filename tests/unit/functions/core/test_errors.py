@@ -32,6 +32,7 @@ PROBLEMS = {
     ("quota_exceeded", 429, "The usage plan's quota is used up"),
     ("too_many_running", 429, "Too many inspections are under way"),
     ("unavailable", 503, "Not available at the moment"),
+    ("outside_hours", 503, "The service is closed until after the deadline"),
     ("unknown_checklist", 400, "There is no such checklist"),
     ("unknown_route", 404, "There is no such route"),
     ("unsafe_address", 400, "The address can't be used"),

@@ -24,6 +24,7 @@ ACCEPTED: dict[str, Any] = {
     "photos": json.dumps([photo_entry(0)]),
     "accepted_at": MOMENT,
     "expires_at": MOMENT,
+    "held_until": None,
     "reused_from": None,
     **dict.fromkeys(("finished_at", "photos_deleted_at", "prechecked_ms", "inferred_ms", "finished_ms")),
     **dict.fromkeys(

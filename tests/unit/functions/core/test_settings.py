@@ -46,6 +46,8 @@ FORMAT = {"FORMAT_QUEUE_URL": "http://format"}
 BUCKET = {"BUCKET": "photos"}
 HOT = {"HOT_RESULTS_TABLE": "hot", "HOT_RESULTS_DAYS": "7"}
 ENDPOINT = {"ENDPOINT": "http://model", "FALLBACK_ENDPOINT": ""}
+HOURS = {"SERVICE_OPENS": "06:00", "SERVICE_CLOSES": "24:00", "SERVICE_TIMEZONE": "Asia/Kolkata"}
+HOLDING = HOURS | {"CLOSING_TIME": "hold"}
 SIGN_IN = {
     "JWT_ISSUER": "https://id.example/",
     "JWT_AUDIENCE": "scrutineer",
@@ -54,9 +56,9 @@ SIGN_IN = {
 }
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (AuthorizerSettings.from_environment, DATABASE | SIGN_IN),
-    (InspectionsSettings.from_environment, DATABASE | BUCKET | PRECHECK | HOT),
-    (PrecheckSettings.from_environment, DATABASE | WORKER | BUCKET | PRECHECK | INVOKE),
-    (InvokeSettings.from_environment, DATABASE | WORKER | BUCKET | INVOKE | FORMAT | ENDPOINT),
+    (InspectionsSettings.from_environment, DATABASE | HOURS | BUCKET | PRECHECK | HOT),
+    (PrecheckSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | PRECHECK | INVOKE),
+    (InvokeSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | INVOKE | FORMAT | ENDPOINT),
     (EmbeddingsSettings.from_environment, DATABASE | ENDPOINT),
     (DescriptionsSettings.from_environment, DATABASE | ENDPOINT),
     (RetentionSettings.from_environment, DATABASE | BUCKET),
@@ -65,7 +67,12 @@ STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (FormatSettings.from_environment, DATABASE | WORKER | BUCKET | FORMAT | HOT),
     (
         SweeperSettings.from_environment,
-        DATABASE | PRECHECK | INVOKE | FORMAT | {"SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5"},
+        DATABASE
+        | PRECHECK
+        | INVOKE
+        | FORMAT
+        | HOURS
+        | {"SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5", "HELD_PER_MINUTE": "120"},
     ),
 ]
 

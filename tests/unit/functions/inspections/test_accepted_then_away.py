@@ -16,6 +16,7 @@ from tests.fakes.inspections import request_body
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.service import always_open
 from tests.fakes.usage import FixedUsage
 
 
@@ -32,9 +33,11 @@ class GoneAfterCommit(InMemoryRecords):
 @pytest.mark.parametrize("prefer", ["wait=5", "respond-async"])
 def test_the_answer_is_202_from_what_was_stored(monkeypatch: pytest.MonkeyPatch, prefer: str) -> None:
     records, store = GoneAfterCommit(), InMemoryStore()
-    accept = Accept(records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})))
+    accept = Accept(
+        records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})), always_open()
+    )
     database = FakeDatabase()
-    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store))
+    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store), always_open())
     monkeypatch.setattr(app, "services", lambda: services)
     event = rest_event("POST", "/v1/inspections", headers={"Prefer": prefer}, body=request_body(reference="AWB-7"))
     answer = ask(app.app, event, FakeDatabase())

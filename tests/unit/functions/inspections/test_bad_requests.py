@@ -22,6 +22,7 @@ from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import bomb, photo
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.service import always_open
 from tests.fakes.usage import FixedUsage
 
 PATH = "/v1/inspections"
@@ -51,9 +52,9 @@ class Gateway:
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     records, store, queue = InMemoryRecords(), InMemoryStore(), InMemoryQueue()
-    accept = Accept(records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})))
+    accept = Accept(records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})), always_open())
     database = FakeDatabase()
-    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store))
+    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store), always_open())
     monkeypatch.setattr(app, "services", lambda: services)
     return Gateway(records, store, queue)
 

@@ -22,6 +22,7 @@ from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
 from tests.fakes.requests import new_request
+from tests.fakes.service import always_open
 from tests.fakes.usage import FixedUsage
 
 MINE = new_identifier("insp")
@@ -38,9 +39,16 @@ class Front:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.records, self.hot, store = InMemoryRecords(), InMemoryResults(), InMemoryStore()
-        accept = Accept(self.records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})))
+        handover = Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()}))
+        accept = Accept(self.records, store, handover, always_open())
         self.services = app.Services(
-            FakeDatabase(), self.records, FixedUsage(), accept, Erasure(FakeDatabase(), store), self.hot
+            FakeDatabase(),
+            self.records,
+            FixedUsage(),
+            accept,
+            Erasure(FakeDatabase(), store),
+            always_open(),
+            self.hot,
         )
         monkeypatch.setattr(app, "services", lambda: self.services)
         self.hot.documents["client-a", MINE] = DOCUMENT
