@@ -19,6 +19,7 @@ from inspections import app
 from tests.fakes.api_gateway import Answer, ask, rest_event
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.requests import RESULT, accepted
+from tests.fakes.service import always_open
 from tests.integration.functions.test_endings import claimed_in
 
 Ask = Callable[..., Answer]
@@ -27,8 +28,8 @@ Ask = Callable[..., Answer]
 @pytest.fixture
 def request_(database: Database, monkeypatch: pytest.MonkeyPatch) -> Ask:
     store, records = InMemoryStore(), InspectionRecords(database)
-    accept = Accept(records, store, Handover(database, {}))
-    services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store))
+    accept = Accept(records, store, Handover(database, {}), always_open())
+    services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store), always_open())
     monkeypatch.setattr(app, "services", lambda: services)
 
     def request(method: str, path: str, client_id: str = "client-a", **headers: str) -> Answer:
