@@ -44,7 +44,7 @@ SETTINGS = {
     "JWT_AUDIENCE": "What JWTs must be made for (`aud`).",
     "JWT_ISSUER": "The issuer of the JWTs that sign people in (`iss`); empty: nobody signs in by JWT.",
     "JWT_JWKS_URL": "Where the issuer's public keys are.",
-    "LEASE_S": "Seconds for which a worker holds an inspection; longer than the function's timeout.",
+    "LEASE_S": "Seconds for which a worker holds an inspection, or a batch; longer than the function's timeout.",
     "MAX_ATTEMPTS": "Attempts of one stage at one inspection before it ends as `error`.",
     "POWERTOOLS_LOG_LEVEL": "The least severe line that is logged.",
     "POWERTOOLS_METRICS_NAMESPACE": "CloudWatch namespace of the metrics.",
@@ -54,6 +54,7 @@ SETTINGS = {
     "SERVICE_CLOSES": "When the service closes: `HH:MM`, at most `24:00`.",
     "SERVICE_OPENS": "When the service opens: `HH:MM`; the same time as `SERVICE_CLOSES` is always open.",
     "SERVICE_TIMEZONE": "Their time zone, by its name in the IANA database.",
+    "SPREAD_QUEUE_URL": "The queue of batches that are due.",
     "STACK_NAME": "How the names of our keys and usage plans in API Gateway begin.",
     "SWEEP_AFTER_S": "Seconds that a commit may stay without its message before the sweeper sends one.",
 }

@@ -3,10 +3,16 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Protocol
 
-from core.errors import Unavailable
+from core.errors import ScrutineerError, Unavailable
 
 LINK_LASTS_S = 900
 RECEIVED_AT_ONCE = 256 * 1024
+
+
+class ManifestGone(ScrutineerError):
+    """Deleted by lifecycle or by hand before its last line was read."""
+
+    code, status, title = "manifest_gone", 410, "The manifest is no longer there"
 
 
 class BatchObjects(Protocol):
@@ -16,7 +22,10 @@ class BatchObjects(Protocol):
         """Store the rest of `content`. Raises Unavailable."""
 
     def lines(self, key: str, start: int = 0) -> Iterator[bytes]:
-        """The object's lines from byte `start` on, each with its line feed. Raises Unavailable, also midway."""
+        """The object's lines from byte `start` on, each with its line feed.
+
+        Raises ManifestGone; Unavailable, also midway.
+        """
 
     def delete(self, key: str) -> None:
         """One that is not there is removed already. Raises Unavailable."""
@@ -46,7 +55,11 @@ class S3BatchObjects:
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-")["Body"]
             yield from split_lines(body.iter_chunks(RECEIVED_AT_ONCE))
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                raise ManifestGone("The manifest is no longer stored.") from error
+            raise _away() from error
+        except BotoCoreError as error:
             raise _away() from error
 
     def delete(self, key: str) -> None:

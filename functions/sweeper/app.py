@@ -9,6 +9,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from core import aws
+from core.batch_queue import SqsBatchQueue
 from core.composition import open_database, open_handover
 from core.endings import Endings
 from core.handover import Handover
@@ -19,6 +21,7 @@ from core.states import State
 from sweeper.expire import expire_overdue
 from sweeper.release import release
 from sweeper.settings import Settings
+from sweeper.stuck_batches import StuckBatches
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import sweep
 
@@ -30,6 +33,7 @@ class Services:
     records: StuckRecords
     held: HeldRecords
     handover: Handover
+    batches: StuckBatches
 
 
 @cache
@@ -45,7 +49,8 @@ def services() -> Services:
         },
     )
     held = HeldRecords(database, Service(database, settings.hours))
-    return Services(settings, Endings(database), StuckRecords(database), held, handover)
+    batches = StuckBatches(database, SqsBatchQueue(aws.sqs(), settings.spread_queue_url))
+    return Services(settings, Endings(database), StuckRecords(database), held, handover, batches)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -61,9 +66,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         after_s=settings.sweep_after_s,
         max_attempts=settings.max_attempts,
     )
+    batches = services().batches.send_again(settings.sweep_after_s)
     released = release(services().held, services().handover, at_most=settings.held_per_minute)
     metrics.add_metric("InspectionsExpired", "Count", expired)
     metrics.add_metric("InspectionsSweptUp", "Count", swept.sent)
     metrics.add_metric("InspectionsGivenUp", "Count", swept.given_up)
     metrics.add_metric("InspectionsReleased", "Count", released)
-    return {"expired": expired, "sent": swept.sent, "given_up": swept.given_up, "released": released}
+    metrics.add_metric("BatchesSweptUp", "Count", batches)
+    return {
+        "expired": expired,
+        "sent": swept.sent,
+        "given_up": swept.given_up,
+        "released": released,
+        "batches": batches,
+    }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.hours import ServiceHours
 from core.lanes import LaneUrls, lane_urls, one_url
-from core.settings import DatabaseSettings, hours_setting, number
+from core.settings import DatabaseSettings, hours_setting, number, text
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Settings:
     precheck_queue_urls: LaneUrls
     invoke_queue_urls: LaneUrls
     format_queue_urls: LaneUrls
+    spread_queue_url: str
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -35,4 +36,5 @@ class Settings:
             precheck_queue_urls=lane_urls(env, "PRECHECK"),
             invoke_queue_urls=lane_urls(env, "INVOKE"),
             format_queue_urls=one_url(env, "FORMAT"),
+            spread_queue_url=text(env, "SPREAD_QUEUE_URL"),
         )

@@ -14,13 +14,14 @@ from tests.end_to_end.desk import Desk, sample_body
 from tests.end_to_end.issuer import Issuer
 from tests.unit.endpoint_container.checkpoints import write_clip
 
-QUEUES = ("PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue")
+QUEUES = ("PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue", "SpreadQueue")
 WORKERS = ("PrecheckFunction", "InvokeFunction", "FormatFunction")
 FAST = StackSettings(
     model_dir=DEMO_MODEL,
     # Recovery at the pace of a test: leases of seconds, a sweeper that comes every second.
     function_environment={
         **{worker: {"LEASE_S": "6"} for worker in WORKERS},
+        "SpreadFunction": {"LEASE_S": "6"},
         "SweeperFunction": {"SWEEP_AFTER_S": "2"},
     },
     visibility_timeout_s=dict.fromkeys(QUEUES, 8),

@@ -12,6 +12,7 @@ from scrutineer.local.stack import LocalStack
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SAMPLE_ID = "insp_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+SAMPLE_BATCH = "batch_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 SAMPLE_CLIENT = "client_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 
@@ -21,7 +22,7 @@ def function_of(event: Path) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def sample_row(stack: LocalStack) -> None:
-    """The inspection that the events name, long final: its messages find nothing left to do."""
+    """The inspection and the batch that the events name, long ended: their messages find nothing left to do."""
     with stack.database.open() as connection, connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO clients (client_id, name, plan, created_at)"
@@ -35,6 +36,12 @@ def sample_row(stack: LocalStack) -> None:
             " UTC_TIMESTAMP(6))",
             (SAMPLE_ID, SAMPLE_CLIENT),
         )
+        cursor.execute(
+            "INSERT INTO batches (batch_id, client_id, request_hash, state, manifest_key, line_count, created_at,"
+            " finished_at, updated_at) VALUES (%s, %s, '', 'finished', '', 1, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),"
+            " UTC_TIMESTAMP(6))",
+            (SAMPLE_BATCH, SAMPLE_CLIENT),
+        )
         connection.commit()
 
 
@@ -46,10 +53,10 @@ def test_the_handler_takes_its_event(stack: LocalStack, event: Path) -> None:
         case ["authorizer"]:
             # The sample's key is made up; 401 is what the gateway makes of exactly this message.
             assert (result.function_error, answer["errorMessage"]) == ("Unhandled", "Unauthorized")
-        case ["precheck" | "invoke" | "format"]:
+        case ["precheck" | "invoke" | "format" | "spread"]:
             assert answer == {"batchItemFailures": []}
         case ["sweeper"]:
-            assert set(answer) == {"expired", "sent", "given_up"}
+            assert set(answer) == {"expired", "sent", "given_up", "released", "batches"}
         case ["reconcile"]:
             assert set(answer) == {"mended", "left"}
         case ["retention"]:
@@ -57,6 +64,8 @@ def test_the_handler_takes_its_event(stack: LocalStack, event: Path) -> None:
         case ["inspections", "create"]:
             assert answer["statusCode"] == 202, answer
             assert json.loads(answer["body"])["reference"] == "AWB-0001"
+        case ["batches", "create"]:
+            assert answer["statusCode"] == 202, answer
         case _:
             assert answer["statusCode"] == 200, answer
 

@@ -32,11 +32,15 @@ MADE: Mapping[str, Callable[[Desk, str, str], str]] = {
     "key_id": lambda desk, client_id, key: desk.key(client_id, "viewer").key_id,
     "member_id": lambda desk, client_id, key: desk.member(client_id, "https://id.example/", client_id, "viewer"),
     "inspection_id": lambda desk, client_id, key: inspected(desk, key),
+    "batch_id": lambda desk, client_id, key: batch(desk, key),
     # Nobody's own: a plan is the installation's, and only its admins reach it.
     "plan": lambda desk, client_id, key: desk.plan(client_id.replace("_", "-")[:20]),
 }
 # What the owner may do to a thing of their own that is as MADE leaves it, and what stands against the rest.
-REFUSED_TO_THE_OWNER = {("POST", "/v1/inspections/{inspection_id}/cancel"): "already_final"}
+REFUSED_TO_THE_OWNER = {
+    ("POST", "/v1/inspections/{inspection_id}/cancel"): "already_final",
+    ("POST", "/v1/batches/{batch_id}/cancel"): "already_final",
+}
 OWNED = [
     "clients",
     "api_keys",
@@ -47,6 +51,7 @@ OWNED = [
     "rvpxbverification",
     "rvpxbverification_fail",
     "inspection_events",
+    "batches",
     "audit_log",
 ]
 
@@ -66,6 +71,18 @@ def inspected(desk: Desk, key: str) -> str:
     assert answer.status_code == 200, answer.text
     inspection_id: str = answer.json()["id"]
     return inspection_id
+
+
+def batch(desk: Desk, key: str) -> str:
+    """Of one line that is no inspection, at its end."""
+    answer = desk.send("POST", "/v1/batches", {"manifest": "{}"}, x_api_key=key)
+    assert answer.status_code == 202, answer.text
+    batch_id: str = answer.json()["id"]
+    end = time.monotonic() + 60
+    while desk.send("GET", f"/v1/batches/{batch_id}", x_api_key=key).json()["state"] != "finished":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return batch_id
 
 
 def made(desk: Desk, name: str) -> Tenant:

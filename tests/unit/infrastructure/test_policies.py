@@ -33,6 +33,19 @@ GRANTS = {
         "dynamodb:GetItem": ["HotResults"],
         "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue"],
     },
+    "Batches": {
+        "s3:PutObject": ["batches/*"],
+        "s3:GetObject": ["batches/*"],
+        "sqs:SendMessage": ["SpreadQueue"],
+    },
+    "Spread": {
+        "s3:GetObject": ["batches/*"],
+        "s3:PutObject": ["photos/*", "batches/*"],
+        "s3:DeleteObject": ["batches/*"],
+        "s3:ListBucket": ["InspectionBucket"],
+        "sqs:SendMessage": ["SpreadQueue", "PrecheckQueue", "PrecheckBulkQueue"],
+        "sqs:ReceiveMessage": ["SpreadQueue"],
+    },
     "Precheck": {
         "s3:GetObject": ["photos/*"],
         "s3:PutObject": ["prepared/*"],
@@ -58,7 +71,14 @@ GRANTS = {
     "Embeddings": {"sagemaker:InvokeEndpoint": [f"{ENDPOINTS}/${{EmbeddingSageMakerEndpoint}}"]},
     "Descriptions": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
     "Sweeper": {
-        "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue"]
+        "sqs:SendMessage": [
+            "PrecheckQueue",
+            "PrecheckBulkQueue",
+            "InvokeQueue",
+            "InvokeBulkQueue",
+            "FormatQueue",
+            "SpreadQueue",
+        ]
     },
     "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
     "Admin": GATEWAY_RECORDS,
