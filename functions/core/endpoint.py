@@ -1,13 +1,17 @@
 """What a stage needs of an endpoint, and the ways to have one: SageMaker, any URL, or one behind the other.
 
-No adapter retries: the worker's frame does, once for all.
+No adapter retries: the worker's frame does, once for all. Each endpoint has a circuit breaker in front.
 """
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
-from core.errors import ScrutineerError, Unavailable
+from core.circuit_breaker import CircuitBreaker
+from core.errors import DeadlineExceeded, ScrutineerError, Unavailable
 from core.observability import logger, metrics
 from core.settings import EndpointSettings
 
@@ -16,12 +20,20 @@ READ_TIMEOUT_S = (
 )
 PROMPT_READ_TIMEOUT_S = 22
 CONNECT_TIMEOUT_S = 3
+HURRIED_READ_TIMEOUTS_S = (1, 2, 5, 10, 20, 40)  # a boto3 client has one timeout for all its calls
 
 
 class EndpointUnavailable(Unavailable):
-    """Busy, starting, failing or unreachable: another attempt may succeed."""
+    """Busy, starting, failing or unreachable: another attempt may succeed.
+
+    `busy`: it is well and has no room; it was not `attempted` then, nor where nobody answered at all.
+    """
 
     code, title = "endpoint_unavailable", "The model endpoint is not available"
+
+    def __init__(self, detail: str, *, attempted: bool = False, busy: bool = False) -> None:
+        super().__init__(detail, attempted=attempted)
+        self.busy = busy
 
 
 class EndpointRefused(ScrutineerError):
@@ -48,23 +60,44 @@ class Answered:
 class Endpoint(Protocol):
     """One place that speaks `/invocations`."""
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
-        """JSON in, JSON out. Raises EndpointUnavailable, EndpointRefused."""
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
+        """JSON in, JSON out; waits `timeout_s` at most where that is shorter than the endpoint's own time.
+
+        Raises EndpointUnavailable, EndpointRefused, and DeadlineExceeded where `timeout_s` was over first.
+        """
 
 
 class SageMakerEndpoint:
-    """A SageMaker real-time endpoint; `client` is a boto3 sagemaker-runtime client with retries off."""
+    """A SageMaker real-time endpoint; `client_for` gives a boto3 sagemaker-runtime client with retries off and so many
+    seconds to read an answer."""
 
-    def __init__(self, client: Any, endpoint_name: str) -> None:
-        self._client = client
+    def __init__(
+        self, client_for: Callable[[float], Any], endpoint_name: str, read_timeout_s: float = READ_TIMEOUT_S
+    ) -> None:
+        self._client_for = client_for
         self._endpoint_name = endpoint_name
+        self._read_timeout_s = read_timeout_s
         self._name = f"sagemaker:{endpoint_name}"
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
-        from botocore.exceptions import BotoCoreError, ClientError
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            ConnectTimeoutError,
+            EndpointConnectionError,
+            ReadTimeoutError,
+        )
 
+        read_timeout_s = next(
+            (
+                each
+                for each in HURRIED_READ_TIMEOUTS_S
+                if timeout_s is not None and timeout_s <= each < self._read_timeout_s
+            ),
+            self._read_timeout_s,
+        )
         try:
-            answer = self._client.invoke_endpoint(
+            answer = self._client_for(read_timeout_s).invoke_endpoint(
                 EndpointName=self._endpoint_name,
                 ContentType="application/json",
                 Accept="application/json",
@@ -74,23 +107,31 @@ class SageMakerEndpoint:
             data: bytes = answer["Body"].read()
         except ClientError as error:
             raise _translated(error.response) from error
+        except (EndpointConnectionError, ConnectTimeoutError) as error:
+            raise _unanswered(attempted=False) from error
+        except ReadTimeoutError as error:
+            raise _too_slow(hurried=read_timeout_s < self._read_timeout_s) from error
         except BotoCoreError as error:
-            raise EndpointUnavailable("The model endpoint did not answer.") from error
+            raise _unanswered(attempted=True) from error
         return Answered(data, self._name)
 
 
 class UrlEndpoint:
     """Anything that answers `POST <url>/invocations`: the same container on ECS, EC2 or a laptop."""
 
-    def __init__(self, pool: Any, url: str) -> None:
+    def __init__(self, pool: Any, url: str, read_timeout_s: float = READ_TIMEOUT_S) -> None:
         """`pool` is a urllib3 PoolManager."""
         self._pool = pool
         self._url = url.rstrip("/")
+        self._read_timeout_s = read_timeout_s
         self._name = f"url:{self._url}"
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
-        from urllib3.exceptions import HTTPError
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
+        from urllib3 import Timeout
+        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
+        hurried = timeout_s is not None and timeout_s < self._read_timeout_s
+        read_timeout_s = timeout_s if hurried else self._read_timeout_s
         try:
             answer = self._pool.request(
                 "POST",
@@ -98,13 +139,49 @@ class UrlEndpoint:
                 body=body,
                 headers={"Content-Type": "application/json", "X-Inference-Id": inference_id},
                 retries=False,
+                timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
             )
+        except (NewConnectionError, ConnectTimeoutError) as error:
+            raise _unanswered(attempted=False) from error
+        except ReadTimeoutError as error:
+            raise _too_slow(hurried) from error
         except HTTPError as error:
-            raise EndpointUnavailable("The model endpoint did not answer.") from error
+            raise _unanswered(attempted=True) from error
         data: bytes = answer.data
         if answer.status == 200:
             return Answered(data, self._name)
         raise _by_status(answer.status, data)
+
+
+class GuardedEndpoint:
+    """An endpoint behind a circuit breaker: what failed again and again is not asked for a while."""
+
+    def __init__(self, endpoint: Endpoint, breaker: CircuitBreaker) -> None:
+        self._endpoint = endpoint
+        self._breaker = breaker
+
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
+        ticket = self._breaker.admit()
+        if ticket is None:
+            metrics.add_metric("EndpointCircuitRefusals", "Count", 1)
+            raise EndpointUnavailable("The model endpoint is not asked for now: its last answers were failures.")
+        try:
+            answered = self._endpoint.invoke(body, inference_id, timeout_s)
+        except EndpointUnavailable as error:
+            if error.busy:
+                self._breaker.told_nothing(ticket)
+            elif self._breaker.failed(ticket):
+                logger.warning("the endpoint's circuit is open")
+                metrics.add_metric("EndpointCircuitsOpened", "Count", 1)
+            raise
+        except EndpointRefused:
+            self._breaker.succeeded(ticket)
+            raise
+        except BaseException:
+            self._breaker.told_nothing(ticket)
+            raise
+        self._breaker.succeeded(ticket)
+        return answered
 
 
 class FallbackEndpoint:
@@ -114,13 +191,15 @@ class FallbackEndpoint:
         self._first = first
         self._second = second
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
+        start = time.monotonic()
         try:
-            return self._first.invoke(body, inference_id)
+            return self._first.invoke(body, inference_id, timeout_s)
         except EndpointUnavailable as error:
             logger.warning("the fallback endpoint is asked", code=error.code)
             metrics.add_metric("EndpointFallbacks", "Count", 1)
-            return self._second.invoke(body, inference_id)
+            left_s = None if timeout_s is None else max(0.001, timeout_s - (time.monotonic() - start))
+            return self._second.invoke(body, inference_id, left_s)
 
 
 def open_endpoint(
@@ -139,18 +218,24 @@ def open_prompt_endpoint(settings: EndpointSettings | None, fallback: EndpointSe
 
 
 def _open(settings: EndpointSettings, read_timeout_s: float) -> Endpoint:
-    if settings.kind == "sagemaker":
-        import boto3
-        from botocore.config import Config
+    return GuardedEndpoint(_adapter(settings, read_timeout_s), CircuitBreaker(time.monotonic))
 
-        config = Config(
-            read_timeout=read_timeout_s, connect_timeout=CONNECT_TIMEOUT_S, retries={"total_max_attempts": 1}
-        )
-        return SageMakerEndpoint(boto3.client("sagemaker-runtime", config=config), settings.address)
+
+def _adapter(settings: EndpointSettings, read_timeout_s: float) -> Endpoint:
+    if settings.kind == "sagemaker":
+        return SageMakerEndpoint(_sagemaker_runtime, settings.address, read_timeout_s)
     import urllib3
 
-    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s)
-    return UrlEndpoint(urllib3.PoolManager(timeout=timeout), settings.address)
+    return UrlEndpoint(urllib3.PoolManager(), settings.address, read_timeout_s)
+
+
+@cache
+def _sagemaker_runtime(read_timeout_s: float) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(read_timeout=read_timeout_s, connect_timeout=CONNECT_TIMEOUT_S, retries={"total_max_attempts": 1})
+    return boto3.client("sagemaker-runtime", config=config)
 
 
 def _translated(response: dict[str, Any]) -> ScrutineerError:
@@ -166,8 +251,21 @@ def _translated(response: dict[str, Any]) -> ScrutineerError:
 
 def _by_status(status: int, body: bytes = b"") -> ScrutineerError:
     if status >= 500 or status in (408, 429):
-        return EndpointUnavailable(f"The model endpoint answered {status}.")
+        busy = status == 429 or _problem(body).get("code") == "overloaded"
+        return EndpointUnavailable(
+            f"The model endpoint answered {status}.", attempted=not busy and status != 503, busy=busy
+        )
     return EndpointRefused(status, body)
+
+
+def _unanswered(*, attempted: bool) -> EndpointUnavailable:
+    return EndpointUnavailable("The model endpoint did not answer.", attempted=attempted)
+
+
+def _too_slow(hurried: bool) -> ScrutineerError:
+    if hurried:
+        return DeadlineExceeded("The model endpoint did not answer before the deadline.")
+    return _unanswered(attempted=True)
 
 
 def _problem(body: bytes) -> dict[str, str]:

@@ -115,9 +115,24 @@ class TooManyRunning(ScrutineerError):
 
 
 class Unavailable(ScrutineerError):
-    """A part that the request needs is away for a moment; nothing was stored half."""
+    """A part that the request needs is away for a moment; nothing was stored half.
+
+    `attempted`: the work itself was begun and failed, which counts; being turned away at the door does not.
+    """
 
     code, status, title = "unavailable", 503, "Not available at the moment"
+
+    def __init__(
+        self, detail: str, *, field: str | None = None, retry_after_s: int | None = None, attempted: bool = False
+    ) -> None:
+        super().__init__(detail, field=field, retry_after_s=retry_after_s)
+        self.attempted = attempted
+
+
+class DeadlineExceeded(ScrutineerError):
+    """The caller's own deadline: told as the failure of an inspection that ends as expired."""
+
+    code, status, title = "deadline_exceeded", 504, "Too late for the caller's deadline"
 
 
 class OutsideHours(ScrutineerError):

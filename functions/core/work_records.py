@@ -24,7 +24,11 @@ class LostLease(Exception):
 
 @dataclass(frozen=True)
 class Claimed:
-    """A request that this worker may work on until its lease ends; `attempt` counts from 1."""
+    """A request that this worker may work on until its lease ends; `attempt` counts from 1.
+
+    `left_s`: until the caller's deadline, negative after it, None where there is none. `waited_s`: since the stage
+    before was done.
+    """
 
     inspection_id: str
     client_id: str
@@ -36,6 +40,8 @@ class Claimed:
     item: dict[str, Any]
     photos: list[dict[str, Any]]
     elapsed_ms: dict[str, float]
+    left_s: float | None = None
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ class WorkRecords:
         def work(transaction: Transaction) -> Claimed | NotClaimed:
             won = transaction.execute(
                 "UPDATE rvpxbverification_request_data SET lease_owner = %s, attempts = attempts + 1,"
-                " lease_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND, updated_at = UTC_TIMESTAMP(6)"
-                " WHERE inspection_id = %s AND state = %s AND held_until IS NULL"
+                " lease_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND, claimed_at = UTC_TIMESTAMP(6),"
+                " updated_at = UTC_TIMESTAMP(6) WHERE inspection_id = %s AND state = %s AND held_until IS NULL"
                 " AND (lease_until IS NULL OR lease_until < UTC_TIMESTAMP(6))"
                 " AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(6))",
                 (owner, lease_s, inspection_id, state.value),
@@ -72,6 +78,9 @@ class WorkRecords:
             row = transaction.one(
                 "SELECT inspection_id, client_id, lane, state, queued_at, attempts, checklist, checklist_version, item,"
                 " photos, COALESCE(expires_at <= UTC_TIMESTAMP(6), 0) AS expired,"
+                " TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), deadline_at) / 1000000 AS left_s,"
+                " TIMESTAMPDIFF(MICROSECOND, COALESCE(inferred_at, prechecked_at, accepted_at), UTC_TIMESTAMP(6))"
+                " / 1000000 AS waited_s,"
                 " TIMESTAMPDIFF(MICROSECOND, accepted_at, prechecked_at) / 1000 AS prechecked_ms,"
                 " TIMESTAMPDIFF(MICROSECOND, accepted_at, inferred_at) / 1000 AS inferred_ms"
                 " FROM rvpxbverification_request_data WHERE inspection_id = %s",
@@ -102,17 +111,23 @@ class WorkRecords:
                     for name in ("prechecked", "inferred")
                     if row[f"{name}_ms"] is not None
                 },
+                left_s=None if row["left_s"] is None else float(row["left_s"]),
+                waited_s=float(row["waited_s"]),
             )
 
         return self._database.transaction(work)
 
-    def release(self, claimed: Claimed) -> bool:
-        """Give the lease back before its time, so that another attempt may follow; False where it is already lost."""
+    def release(self, claimed: Claimed, *, counted: bool = True) -> bool:
+        """Give the lease back before its time, so that another attempt may follow; False where it is already lost.
+
+        Not `counted`: the work was not really attempted, so the attempt is taken back.
+        """
         return bool(
             self._database.execute(
                 "UPDATE rvpxbverification_request_data SET lease_owner = NULL, lease_until = NULL, queued_at = NULL,"
-                " updated_at = UTC_TIMESTAMP(6) WHERE inspection_id = %s AND lease_owner = %s",
-                (claimed.inspection_id, claimed.owner),
+                " attempts = attempts - %s, updated_at = UTC_TIMESTAMP(6)"
+                " WHERE inspection_id = %s AND lease_owner = %s",
+                (0 if counted else 1, claimed.inspection_id, claimed.owner),
             )
         )
 
@@ -194,6 +209,8 @@ class WorkRecords:
             "updated_at = UTC_TIMESTAMP(6)",
             f"{MOMENT_COLUMN.get(end, 'finished_at')} = UTC_TIMESTAMP(6)",
         ]
+        if end is State.INFERRED:
+            changes.append("service_ms = TIMESTAMPDIFF(MICROSECOND, claimed_at, UTC_TIMESTAMP(6)) / 1000")
         values: list[Any] = [end.value]
         if photos is not None:
             changes.append("photos = %s")

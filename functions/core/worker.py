@@ -1,25 +1,33 @@
 """The frame around every queued stage: claim the inspection, do the stage's work, step on, tell the next stage.
 
 Retries live here and nowhere else. What may pass (`Unavailable`) is tried again after a growing, jittered delay by a
-new message, so the queue's receive count is left for what really is poison; after `max_attempts` the inspection ends
-as `error`. Doubled and late messages find no inspection to claim and are dropped.
+new message, so the queue's receive count is left for what really is poison. Only what was really attempted counts:
+after `max_attempts` of that the inspection ends as `error`, while one that finds a part away, busy or not to be asked
+waits until its time to live is over. Doubled and late messages find no inspection to claim and are dropped.
 """
 
 import random
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from core.errors import ScrutineerError, Unavailable
+from core.errors import DeadlineExceeded, ScrutineerError, Unavailable
 from core.handover import Handover
-from core.observability import logger, where
+from core.observability import logger, metrics, where
+from core.retry_budget import RetryBudget
 from core.settings import WorkerSettings
 from core.states import FINAL, State
 from core.work_records import Claimed, LostLease, NotClaimed, WorkRecords
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 2, 60
+# Six attempts, the last at least five minutes after the first: an outage that answers errors ends no inspection.
+ATTEMPT_FACTOR, LONGEST_ATTEMPT_DELAY_S = 4, 600
+LONGEST_WAIT_S = 30  # for what is away: how late, at worst, its return is noticed
+RECENT = 50
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class StageWorker:
         settings: WorkerSettings,
         on_final: Callable[[str], None] = lambda inspection_id: None,
         hold: Hold = never_held,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_final` is called after the commit that ended an inspection; nothing may depend on it."""
         self._takes = takes
@@ -84,6 +93,9 @@ class StageWorker:
         self._settings = settings
         self._on_final = on_final
         self._hold = hold
+        self._clock = clock
+        self._budget = RetryBudget(clock)
+        self._recent_s: deque[float] = deque(maxlen=RECENT)
 
     def run(self, inspection_id: str) -> None:
         """Move one inspection on. Raises what a redelivery of the message may mend (Unavailable), or UnknownInspection.
@@ -117,17 +129,43 @@ class StageWorker:
     def _outcome(self, claimed: Claimed) -> Outcome | Unavailable:
         if claimed.attempt > self._settings.max_attempts:
             return Ended(State.ERROR, "internal_error", "Every attempt of a stage was cut off.")
+        if self._comes_too_late(claimed):
+            metrics.add_metric("DeadlinesExceeded", "Count", 1)
+            return Ended(State.EXPIRED, DeadlineExceeded.code, "The caller's deadline can't be met any more.")
+        if claimed.attempt == 1:
+            self._budget.earn()
+        elif not self._budget.spend():
+            metrics.add_metric("RetriesPutOff", "Count", 1)
+            return Unavailable("Too much is being done again at the moment.")
+        outcome = self._attempt(claimed)
+        if claimed.attempt > 1 and isinstance(outcome, Unavailable) and not outcome.attempted:
+            self._budget.give_back()
+        return outcome
+
+    def _comes_too_late(self, claimed: Claimed) -> bool:
+        """Whether the deadline is nearer than this stage was quick lately; what the model has answered is kept."""
+        if claimed.left_s is None or self._takes is State.INFERRED:
+            return False
+        return claimed.left_s <= min(self._recent_s, default=0.0)
+
+    def _attempt(self, claimed: Claimed) -> Outcome | Unavailable:
+        start = self._clock()
         try:
-            return self._work(claimed)
+            outcome = self._work(claimed)
+            if isinstance(outcome, Advanced):
+                self._recent_s.append(self._clock() - start)
+            return outcome
         except Unavailable as error:
             return error
+        except DeadlineExceeded as error:
+            return Ended(State.EXPIRED, error.code, error.detail)
         except ScrutineerError as error:
             return Ended(State.ERROR, error.code, error.detail)
         except LostLease:
             raise
         except Exception as error:  # the outermost edge of a stage: a bug must end in a record, not in a loop
             logger.error("the stage failed", error_type=type(error).__name__, where=where(error))
-            return Unavailable("The stage failed.")
+            return Unavailable("The stage failed.", attempted=True)
 
     def _settle(self, claimed: Claimed, outcome: Outcome | Unavailable) -> None:
         match outcome:
@@ -144,13 +182,17 @@ class StageWorker:
                 self._try_again(claimed, outcome)
 
     def _try_again(self, claimed: Claimed, error: Unavailable) -> None:
-        if claimed.attempt >= self._settings.max_attempts:
+        if error.attempted and claimed.attempt >= self._settings.max_attempts:
             detail = f"{error.detail} Gave up after {claimed.attempt} attempts."
             self._settle(claimed, Ended(State.ERROR, error.code, detail))
             return
-        delay_s = error.retry_after_s or backoff_s(claimed.attempt)
+        if error.attempted:
+            own_s = backoff_s(claimed.attempt, ATTEMPT_FACTOR, LONGEST_ATTEMPT_DELAY_S)
+        else:
+            own_s = waiting_s(claimed.waited_s)
+        delay_s = error.retry_after_s or own_s
         logger.warning("will be tried again", code=error.code, attempt=claimed.attempt, delay_s=delay_s)
-        if self._records.release(claimed):
+        if self._records.release(claimed, counted=error.attempted):
             self._tell(claimed, self._takes, delay_s)
 
     def _tell(self, claimed: Claimed, state: State, delay_s: int = 0) -> None:
@@ -159,8 +201,17 @@ class StageWorker:
         )
 
 
-def backoff_s(attempt: int) -> int:
-    """Whole seconds before attempt `attempt` + 1: doubled each time, the upper half of it random, so that many
-    that failed together do not come back together."""
-    longest = min(FIRST_DELAY_S * 2 ** (attempt - 1), LONGEST_DELAY_S)
-    return round(random.uniform(longest / 2, longest))
+def backoff_s(attempt: int, factor: int = 2, longest_s: int = LONGEST_DELAY_S) -> int:
+    """Whole seconds before attempt `attempt` + 1: so many times longer each time, the upper half of it random, so that
+    many that failed together do not come back together."""
+    return _jittered(min(FIRST_DELAY_S * factor ** (attempt - 1), longest_s))
+
+
+def waiting_s(waited_s: float) -> int:
+    """Whole seconds until the next look for what is away: as long again as was waited already, so it grows without
+    anything being counted."""
+    return _jittered(min(max(waited_s, FIRST_DELAY_S), LONGEST_WAIT_S))
+
+
+def _jittered(longest_s: float) -> int:
+    return round(random.uniform(longest_s / 2, longest_s))

@@ -6,6 +6,7 @@ ask the GPU again.
 
 import base64
 import json
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,7 @@ from core import checklists
 from core.capture import capture, captured_answer
 from core.checklists import Checklist
 from core.endpoint import Endpoint
+from core.errors import Unavailable
 from core.model_answer import InvalidAnswer, checked
 from core.observability import logger, metrics
 from core.states import State
@@ -33,7 +35,8 @@ class Invoke:
         self._transfers = ThreadPoolExecutor(TRANSFERS_AT_ONCE, thread_name_prefix="transfer")
 
     def __call__(self, claimed: Claimed) -> Outcome:
-        """Raises EndpointUnavailable, EndpointRefused, InvalidAnswer, Unavailable."""
+        """Raises EndpointUnavailable, EndpointRefused, InvalidAnswer, Unavailable, DeadlineExceeded."""
+        start = time.monotonic()
         checklist = checklists.load(claimed.checklist, claimed.checklist_version)
         earlier = self._earlier(claimed)
         if earlier is not None and _usable(earlier, checklist):
@@ -44,7 +47,9 @@ class Invoke:
                 lambda photo: self._store.get(prepared_key(claimed.inspection_id, photo["index"])), claimed.photos
             )
         )
-        answered = self._endpoint.invoke(_request(claimed, checklist, photos), claimed.inspection_id)
+        answered = self._endpoint.invoke(
+            _request(claimed, checklist, photos), claimed.inspection_id, _left_s(claimed, start)
+        )
         checked(answered.data, checklist.questions)
         metrics.add_metric("EndpointCalls", "Count", 1)
         kept = capture(
@@ -55,12 +60,21 @@ class Invoke:
         )
         # A worker that was frozen here while another one finished must not replace what that one judged.
         put = self._store.put_once if earlier is None else self._store.put
-        put(capture_key(claimed.inspection_id), kept, "application/json")
+        try:
+            put(capture_key(claimed.inspection_id), kept, "application/json")
+        except Unavailable as error:
+            # The endpoint has worked for it, so this was an attempt; a later one looks first what was kept after all.
+            raise Unavailable(error.detail, attempted=True) from error
         return Advanced(State.INFERRED)
 
     def _earlier(self, claimed: Claimed) -> bytes | None:
         """What an earlier attempt kept; a first attempt need not look."""
         return self._store.find(capture_key(claimed.inspection_id)) if claimed.attempt > 1 else None
+
+
+def _left_s(claimed: Claimed, start: float) -> float | None:
+    """Until the caller's deadline, by now."""
+    return None if claimed.left_s is None else max(0.001, claimed.left_s - (time.monotonic() - start))
 
 
 def _usable(kept: bytes, checklist: Checklist) -> bool:

@@ -33,7 +33,7 @@ class RecordingEndpoint:
     def __init__(self) -> None:
         self.asked: dict[str, Any] = {}
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
         self.asked = json.loads(body)
         return Answered((GOLDEN / "inspect.response.json").read_bytes(), "recording")
 

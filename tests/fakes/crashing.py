@@ -102,8 +102,8 @@ class GatedEndpoint:
         self._endpoint = endpoint
         self._gate = gate
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
-        return self._gate.step("endpoint", lambda: self._endpoint.invoke(body, inference_id))
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
+        return self._gate.step("endpoint", lambda: self._endpoint.invoke(body, inference_id, timeout_s))
 
 
 class GatedDatabase(Database):

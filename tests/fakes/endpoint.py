@@ -32,9 +32,11 @@ class FakeEndpoint:
 
     def __init__(self, answer: Callable[[bytes], bytes] = answer_to) -> None:
         self.asked: list[tuple[str, bytes]] = []
+        self.timeouts_s: list[float | None] = []
         self.answer = answer
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
+        self.timeouts_s.append(timeout_s)
         self.asked.append((inference_id, body))
         return Answered(self.answer(body), "fake:endpoint")
 

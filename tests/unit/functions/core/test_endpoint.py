@@ -9,17 +9,22 @@ import pytest
 import urllib3
 from botocore.config import Config
 
+from core.circuit_breaker import COOLDOWN_S, FAILURES_TO_OPEN, CircuitBreaker
 from core.endpoint import (
     READ_TIMEOUT_S,
     Answered,
     EndpointRefused,
     EndpointUnavailable,
     FallbackEndpoint,
+    GuardedEndpoint,
     SageMakerEndpoint,
     UrlEndpoint,
+    _sagemaker_runtime,
     open_endpoint,
 )
+from core.errors import DeadlineExceeded
 from core.settings import EndpointSettings
+from tests.fakes.clock import FakeClock
 from tests.fakes.http_endpoint import HttpEndpoint, serving
 
 ID = "insp_" + "a" * 26
@@ -47,7 +52,7 @@ def sagemaker(server: HttpEndpoint) -> Iterator[SageMakerEndpoint]:
         aws_secret_access_key="y",
         config=Config(read_timeout=0.3, connect_timeout=1, retries={"total_max_attempts": 1}),
     )
-    yield SageMakerEndpoint(client, "internvl")
+    yield SageMakerEndpoint(lambda _: client, "internvl")
     client.close()
 
 
@@ -100,16 +105,26 @@ def test_url_closed_connection(server: HttpEndpoint, pool: urllib3.PoolManager, 
 
 def test_url_slow(server: HttpEndpoint, pool: urllib3.PoolManager) -> None:
     server.delay_s = 0.6
-    with pytest.raises(EndpointUnavailable):
-        UrlEndpoint(pool, server.url).invoke(b"{}", ID)
+    with pytest.raises(EndpointUnavailable) as told:
+        UrlEndpoint(pool, server.url, 0.3).invoke(b"{}", ID)
+    assert told.value.attempted, "the endpoint may have worked for it"
     assert len(server.requests) == 1
+
+
+def test_url_slower_than_the_deadline(server: HttpEndpoint, pool: urllib3.PoolManager) -> None:
+    server.delay_s = 0.6
+    with pytest.raises(DeadlineExceeded):
+        UrlEndpoint(pool, server.url).invoke(b"{}", ID, 0.2)
+    server.delay_s = 0
+    assert UrlEndpoint(pool, server.url).invoke(b"{}", ID, 5)
 
 
 def test_url_where_nobody_listens(pool: urllib3.PoolManager) -> None:
     with serving() as server:
         url = server.url
-    with pytest.raises(EndpointUnavailable):
+    with pytest.raises(EndpointUnavailable) as told:
         UrlEndpoint(pool, url).invoke(b"{}", ID)
+    assert not told.value.attempted
 
 
 def test_sagemaker_request_and_answer(server: HttpEndpoint, sagemaker: SageMakerEndpoint) -> None:
@@ -162,19 +177,49 @@ def test_sagemaker_closed_connection(server: HttpEndpoint, sagemaker: SageMakerE
 
 def test_sagemaker_slow(server: HttpEndpoint, sagemaker: SageMakerEndpoint) -> None:
     server.delay_s = 0.6
-    with pytest.raises(EndpointUnavailable):
+    with pytest.raises(EndpointUnavailable) as told:
         sagemaker.invoke(b"{}", ID)
+    assert told.value.attempted
     assert len(server.requests) == 1
+
+
+def test_sagemaker_slower_than_the_deadline(server: HttpEndpoint, sagemaker: SageMakerEndpoint) -> None:
+    server.delay_s = 0.6
+    with pytest.raises(DeadlineExceeded):
+        sagemaker.invoke(b"{}", ID, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "asked_s"), [(None, 70), (0.3, 1), (1, 1), (7.5, 10), (40, 40), (40.5, 70), (500, 70)]
+)
+def test_sagemaker_waits_no_longer_than_is_left(left_s: float | None, asked_s: float) -> None:
+    asked: list[float] = []
+
+    def client_for(read_timeout_s: float) -> Any:
+        asked.append(read_timeout_s)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        SageMakerEndpoint(client_for, "internvl").invoke(b"{}", ID, left_s)
+    assert asked == [asked_s]
 
 
 def test_the_settings_name_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    assert isinstance(open_endpoint(EndpointSettings("url", "http://model")), UrlEndpoint)
-    endpoint = open_endpoint(EndpointSettings("sagemaker", "internvl"))
+    guarded = open_endpoint(EndpointSettings("url", "http://model"))
+    assert isinstance(guarded, GuardedEndpoint)
+    assert isinstance(guarded._endpoint, UrlEndpoint)
+    guarded = open_endpoint(EndpointSettings("sagemaker", "internvl"))
+    assert isinstance(guarded, GuardedEndpoint)
+    endpoint = guarded._endpoint
     assert isinstance(endpoint, SageMakerEndpoint)
-    config = endpoint._client.meta.config
-    assert (config.read_timeout, config.retries["total_max_attempts"]) == (READ_TIMEOUT_S, 1)
-    endpoint._client.close()
+    for read_timeout_s in (READ_TIMEOUT_S, 5):
+        client = endpoint._client_for(read_timeout_s)
+        config = client.meta.config
+        assert (config.read_timeout, config.retries["total_max_attempts"]) == (read_timeout_s, 1)
+        assert endpoint._client_for(read_timeout_s) is client, "made once"
+        client.close()
+    _sagemaker_runtime.cache_clear()
 
 
 def test_a_fallback_is_opened_behind_it() -> None:
@@ -189,9 +234,11 @@ class Scripted:
         self.name = name
         self.error = error
         self.asked = 0
+        self.left_s: float | None = None
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
         self.asked += 1
+        self.left_s = timeout_s
         if self.error:
             raise self.error
         return Answered(body, self.name)
@@ -203,6 +250,73 @@ def test_the_fallback_is_asked_where_the_first_is_away_and_the_answer_says_so() 
     first.error = None
     assert FallbackEndpoint(first, second).invoke(b"x", ID) == Answered(b"x", "first")
     assert (first.asked, second.asked) == (2, 1)
+
+
+def test_the_fallback_has_the_time_that_is_left() -> None:
+    first, second = Scripted("first", EndpointUnavailable("away")), Scripted("second")
+    FallbackEndpoint(first, second).invoke(b"x", ID, 10)
+    assert first.left_s == 10
+    assert second.left_s is not None
+    assert 9 < second.left_s <= 10
+
+
+def test_an_endpoint_that_failed_again_and_again_is_not_asked() -> None:
+    clock = FakeClock()
+    first, second = Scripted("first", EndpointUnavailable("away")), Scripted("second")
+    endpoint = FallbackEndpoint(GuardedEndpoint(first, CircuitBreaker(clock.now)), second)
+    for _ in range(2 * FAILURES_TO_OPEN):
+        assert endpoint.invoke(b"x", ID).served_by == "second"
+    assert first.asked == FAILURES_TO_OPEN
+    clock.sleep(COOLDOWN_S)
+    assert endpoint.invoke(b"x", ID).served_by == "second", "the probe failed"
+    assert first.asked == FAILURES_TO_OPEN + 1
+    first.error = None
+    clock.sleep(2 * COOLDOWN_S)
+    assert [endpoint.invoke(b"x", ID).served_by for _ in range(2)] == ["first", "first"]
+
+
+@pytest.mark.parametrize(
+    "error", [EndpointUnavailable("full", busy=True), EndpointRefused(413), DeadlineExceeded("late"), KeyError("bug")]
+)
+def test_what_says_nothing_against_an_endpoint_opens_no_circuit(error: Exception) -> None:
+    first = Scripted("first", error)
+    guarded = GuardedEndpoint(first, CircuitBreaker(FakeClock().now))
+    for _ in range(3 * FAILURES_TO_OPEN):
+        with pytest.raises(type(error)):
+            guarded.invoke(b"x", ID)
+    assert first.asked == 3 * FAILURES_TO_OPEN
+
+
+def test_an_open_circuit_is_no_attempt() -> None:
+    guarded = GuardedEndpoint(
+        Scripted("first", EndpointUnavailable("x", attempted=True)), CircuitBreaker(FakeClock().now)
+    )
+    attempted = []
+    for _ in range(FAILURES_TO_OPEN + 1):
+        with pytest.raises(EndpointUnavailable) as told:
+            guarded.invoke(b"x", ID)
+        attempted.append(told.value.attempted)
+    assert attempted == [True] * FAILURES_TO_OPEN + [False]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "attempted", "busy"),
+    [
+        (500, b"", True, False),
+        (504, b"", True, False),
+        (503, b"", False, False),
+        (429, b"", False, True),
+        (503, b'{"code": "overloaded"}', False, True),
+        (503, b'{"code": "not_ready"}', False, False),
+    ],
+)
+def test_what_counts_as_an_attempt(
+    server: HttpEndpoint, pool: urllib3.PoolManager, status: int, body: bytes, attempted: bool, busy: bool
+) -> None:
+    server.status, server.body = status, body
+    with pytest.raises(EndpointUnavailable) as told:
+        UrlEndpoint(pool, server.url).invoke(b"{}", ID)
+    assert (told.value.attempted, told.value.busy) == (attempted, busy)
 
 
 def test_what_the_first_refuses_is_refused() -> None:

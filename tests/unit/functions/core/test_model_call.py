@@ -20,7 +20,7 @@ class Endpoint:
         self.answer = answer
         self.asked: list[dict[str, Any]] = []
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
         self.asked.append(json.loads(body))
         if isinstance(self.answer, Exception):
             raise self.answer

@@ -1,19 +1,22 @@
 """The frame around the queued stages, over records that are told what to answer."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import InvalidRequest, ScrutineerError, Unavailable
+from core.errors import DeadlineExceeded, InvalidRequest, ScrutineerError, Unavailable
 from core.handover import Handover
 from core.identifiers import new_identifier
+from core.retry_budget import MOST_TOKENS
 from core.settings import WorkerSettings
 from core.states import State
 from core.work_records import Claimed, LostLease, NotClaimed, WorkRecords
 from core.worker import Advanced, Ended, Judged, Outcome, StageWorker, UnknownInspection, backoff_s
+from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import claimed
 from tests.fakes.queues import InMemoryQueue, both_lanes
@@ -32,8 +35,8 @@ class ToldRecords(WorkRecords):
     def claim(self, inspection_id: str, state: State, owner: str, lease_s: int) -> Claimed | NotClaimed:
         return self.answer
 
-    def release(self, claimed: Claimed) -> bool:
-        self.steps.append(("release", None))
+    def release(self, claimed: Claimed, *, counted: bool = True) -> bool:
+        self.steps.append(("release", counted))
         return not self.lost
 
     def advance(self, claimed: Claimed, start: State, end: State, photos: Any = None) -> None:
@@ -56,15 +59,19 @@ class ToldRecords(WorkRecords):
 class Bench:
     """One pre-check worker with everything around it."""
 
-    def __init__(self, answer: Claimed | NotClaimed, work: Any = None, *, lost: bool = False) -> None:
+    def __init__(
+        self, answer: Claimed | NotClaimed, work: Any = None, *, lost: bool = False, takes: State = State.ACCEPTED
+    ) -> None:
+        self.clock = FakeClock()
         self.records = ToldRecords(answer, lost=lost)
         self.own, self.following = InMemoryQueue(), InMemoryQueue()
         self.worker = StageWorker(
-            takes=State.ACCEPTED,
+            takes=takes,
             work=work or (lambda claimed: Advanced(State.PRECHECKED)),
             records=self.records,
             handover=Handover(FakeDatabase(), both_lanes({State.ACCEPTED: self.own, State.PRECHECKED: self.following})),
             settings=WorkerSettings(lease_s=30, max_attempts=3),
+            clock=self.clock.now,
         )
 
 
@@ -106,12 +113,85 @@ def test_late_worker_drops_what_it_found(step: Outcome) -> None:
 
 def test_what_may_pass_is_tried_again_by_a_new_message() -> None:
     claim = claimed(attempt=2)
-    bench = Bench(claim, raising(Unavailable("away")))
+    bench = Bench(claim, raising(Unavailable("failed", attempted=True)))
     bench.worker.run(claim.inspection_id)
-    assert bench.records.steps == [("release", None)]
+    assert bench.records.steps == [("release", True)]
     ((sent, delay_s),) = bench.own.sent
     assert sent == claim.inspection_id
-    assert 2 <= delay_s <= 4
+    assert 4 <= delay_s <= 8
+
+
+def test_what_is_away_counts_no_attempt_however_long_it_is() -> None:
+    for attempt in (1, 2, 3):
+        claim = replace(claimed(attempt=attempt), waited_s=290.0)
+        bench = Bench(claim, raising(Unavailable("away")))
+        bench.worker.run(claim.inspection_id)
+        assert bench.records.steps == [("release", False)]
+        ((_, delay_s),) = bench.own.sent
+        assert 15 <= delay_s <= 30
+
+
+def test_six_attempts_that_fail_outlast_five_minutes() -> None:
+    assert sum(min(2 * 4**n, 600) / 2 for n in range(5)) > 300, "whatever the jitter"
+
+
+def test_without_budget_it_waits_and_nothing_is_counted() -> None:
+    done: list[str] = []
+
+    def work(claimed: Claimed) -> Outcome:
+        done.append(claimed.inspection_id)
+        raise Unavailable("failed", attempted=True)
+
+    bench = Bench(claimed(attempt=2), work)
+    for _ in range(20):
+        bench.worker.run(ID)
+    assert len(done) == MOST_TOKENS
+    assert [counted for _, counted in bench.records.steps] == [True] * len(done) + [False] * (20 - len(done))
+
+
+def test_what_was_not_attempted_costs_no_budget() -> None:
+    bench = Bench(claimed(attempt=2), raising(Unavailable("away")))
+    for _ in range(20):
+        bench.worker.run(ID)
+    assert len(bench.records.steps) == 20
+    bench.records.answer = claimed(attempt=3)
+    bench.worker.run(ID)
+    assert bench.records.steps[-1] == ("release", False)
+
+
+def test_a_deadline_that_is_over_ends_it_before_any_work() -> None:
+    bench = Bench(replace(claimed(), left_s=-0.1), raising(AssertionError("must not be asked")))
+    bench.worker.run(ID)
+    ((name, (state, code, _)),) = bench.records.steps
+    assert (name, state, code) == ("failure", State.EXPIRED, "deadline_exceeded")
+
+
+def test_a_deadline_nearer_than_the_work_lately_took_ends_it_too() -> None:
+    def work(claimed: Claimed) -> Outcome:
+        bench.clock.sleep(3)
+        return Advanced(State.PRECHECKED)
+
+    bench = Bench(replace(claimed(), left_s=2.9), work)
+    bench.worker.run(ID)
+    assert bench.records.steps[-1][0] == "advance", "nothing is known yet of how long it takes"
+    bench.worker.run(ID)
+    assert bench.records.steps[-1][1][:2] == (State.EXPIRED, "deadline_exceeded")
+    bench.records.answer = replace(claimed(), left_s=3.1)
+    bench.worker.run(ID)
+    assert bench.records.steps[-1][0] == "advance"
+
+
+def test_what_the_model_has_answered_is_judged_however_late() -> None:
+    late = replace(claimed(), left_s=-5.0)
+    bench = Bench(late, lambda claimed: Judged({"outcome": "passed"}), takes=State.INFERRED)
+    bench.worker.run(ID)
+    assert bench.records.steps == [("result", {"outcome": "passed"})]
+
+
+def test_a_deadline_that_ends_the_work_itself() -> None:
+    bench = Bench(claimed(), raising(DeadlineExceeded("The model endpoint did not answer before the deadline.")))
+    bench.worker.run(ID)
+    assert bench.records.steps[-1][1][:2] == (State.EXPIRED, "deadline_exceeded")
 
 
 def test_the_delay_that_was_asked_for_is_kept() -> None:
@@ -127,9 +207,9 @@ def test_lost_lease_is_not_sent_again() -> None:
 
 
 def test_the_last_attempt_ends_as_error() -> None:
-    bench = Bench(claimed(attempt=3), raising(Unavailable("The store is away.")))
+    bench = Bench(claimed(attempt=3), raising(Unavailable("It failed.", attempted=True)))
     bench.worker.run(ID)
-    detail = "The store is away. Gave up after 3 attempts."
+    detail = "It failed. Gave up after 3 attempts."
     assert bench.records.steps == [("failure", (State.ERROR, "unavailable", detail))]
 
 

@@ -29,7 +29,7 @@ class Clip:
         self.error: Exception | None = None
         self.spoil: dict[str, Any] = {}
 
-    def invoke(self, body: bytes, inference_id: str) -> Answered:
+    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
         asked = json.loads(body)
         self.asked.append(asked)
         if self.error:
