@@ -121,12 +121,14 @@ class Unavailable(ScrutineerError):
     """
 
     code, status, title = "unavailable", 503, "Not available at the moment"
+    attempted = False
 
     def __init__(
-        self, detail: str, *, field: str | None = None, retry_after_s: int | None = None, attempted: bool = False
+        self, detail: str, *, field: str | None = None, retry_after_s: int | None = None, attempted: bool | None = None
     ) -> None:
         super().__init__(detail, field=field, retry_after_s=retry_after_s)
-        self.attempted = attempted
+        if attempted is not None:
+            self.attempted = attempted
 
 
 class DeadlineExceeded(ScrutineerError):

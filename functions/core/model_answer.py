@@ -17,6 +17,7 @@ class InvalidAnswer(Unavailable):
     """The container answered something else than the contract says."""
 
     code, title = "invalid_model_answer", "The model's answer can't be used"
+    attempted = True
 
 
 class QuestionAnswer(BaseModel):

@@ -36,6 +36,7 @@ class NotReached(Unavailable):
     """No such name, nothing listens, TLS fails, time is up, or the answer is no HTTP."""
 
     code, title = "not_reached", "An address that was given does not answer"
+    attempted = True  # an address that never answers must not be waited for
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,46 @@ def test_a_step_opens_the_next_stage(database: Database) -> None:
     assert set(claimed.elapsed_ms) == {"prechecked"}
 
 
+def test_what_was_not_attempted_is_not_counted(database: Database) -> None:
+    records, inspection_id = WorkRecords(database), accepted(database)
+    attempts = []
+    for counted in (True, False, False, True):
+        claimed = claim(records, inspection_id)
+        attempts.append(claimed.attempt)
+        assert records.release(claimed, counted=counted)
+    assert attempts == [1, 2, 2, 2]
+
+
+def test_a_claim_knows_the_deadline_and_the_time_waited(database: Database) -> None:
+    records = WorkRecords(database)
+    assert claim(records, accepted(database)).left_s is None
+    inspection_id = accepted(database, deadline_ms=2500)
+    claimed = claim(records, inspection_id)
+    assert claimed.left_s is not None
+    assert 1 < claimed.left_s <= 2.5
+    assert 0 <= claimed.waited_s < 1.5
+    records.advance(claimed, State.ACCEPTED, State.PRECHECKED)
+    database.execute(
+        "UPDATE rvpxbverification_request_data SET deadline_at = deadline_at - INTERVAL 1 HOUR,"
+        " accepted_at = accepted_at - INTERVAL 1 DAY, prechecked_at = prechecked_at - INTERVAL 1 HOUR"
+    )
+    late = claim(records, inspection_id, State.PRECHECKED)
+    assert late.left_s is not None
+    assert late.left_s < -3590
+    assert 3600 <= late.waited_s < 3610
+
+
+def test_the_endpoints_time_is_measured_by_the_databases_clock(database: Database) -> None:
+    records, inspection_id = WorkRecords(database), accepted(database)
+    records.advance(claim(records, inspection_id), State.ACCEPTED, State.PRECHECKED)
+    claimed = claim(records, inspection_id, State.PRECHECKED)
+    database.execute("UPDATE rvpxbverification_request_data SET claimed_at = claimed_at - INTERVAL 2 SECOND")
+    records.advance(claimed, State.PRECHECKED, State.INFERRED)
+    row = database.one(ROW, (inspection_id,))
+    assert row is not None
+    assert 2000 <= row["service_ms"] < 4000
+
+
 def test_released_may_be_claimed_at_once(database: Database) -> None:
     records, inspection_id = WorkRecords(database), accepted(database)
     assert records.release(claim(records, inspection_id))

@@ -13,6 +13,7 @@ PROBLEMS = {
     ("already_final", 409, "What is final stays as it is"),
     ("conflict", 409, "It can't be done as things stand"),
     ("endpoint_refused", 502, "The model endpoint refused the request"),
+    ("deadline_exceeded", 504, "Too late for the caller's deadline"),
     ("endpoint_unavailable", 503, "The model endpoint is not available"),
     ("forbidden", 403, "Not allowed"),
     ("idempotency_conflict", 409, "The idempotency key was used with another request"),
