@@ -75,7 +75,7 @@ def open_stage(
             records=WorkRecords(opened),
             handover=open_handover(opened, queue_urls),
             settings=worker,
-            **({"on_final": archive(opened).archive_at_once} if archive else {}),
+            on_final=archive(opened).archive_at_once if archive else lambda inspection_id: None,
             hold=_hold(opened, holding),
         ),
         queues=[SqsQueue(aws.sqs(), url) for url in sorted(set(queue_urls[takes].values()))],

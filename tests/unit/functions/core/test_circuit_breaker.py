@@ -94,11 +94,10 @@ def test_an_outcome_from_before_changes_nothing(outcome: str) -> None:
     for _ in range(FAILURES_TO_OPEN):
         breaker.failed(admitted(breaker))
     getattr(breaker, outcome)(late)
-    assert breaker.state is Circuit.OPEN
+    assert breaker.admit() is None, "still open"
     clock.sleep(COOLDOWN_S)
     admitted(breaker)
     getattr(breaker, outcome)(late)
-    assert breaker.state is Circuit.HALF_OPEN
     assert breaker.admit() is None, "the probe is still out"
 
 
