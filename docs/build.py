@@ -37,6 +37,7 @@ SETTINGS = {
     "FORMAT_QUEUE_URL": "The queue of the format stage.",
     "HELD_PER_MINUTE": "Held inspections that the sweeper lets go in one round.",
     "INVOKE_BULK_QUEUE_URL": "The queue of the invoke stage's bulk lane.",
+    "HOT_READS": "Whether results can be read while MySQL is away: `none` or `dynamodb`.",
     "HOT_RESULTS_DAYS": "Days after its end that an inspection can be read from that table.",
     "HOT_RESULTS_TABLE": "The DynamoDB table read while MySQL is away; empty: there is none.",
     "INVOKE_QUEUE_URL": "The queue of the invoke stage.",

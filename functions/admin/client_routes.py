@@ -48,7 +48,7 @@ def get_client(client_id: Id) -> Response[str]:
 
 @router.patch(
     CLIENT,
-    summary="Change a client's name, plan or retention, disable or enable it",
+    summary="Change a client's name, plan, retention or reuse of verdicts, disable or enable it",
     responses=changes(200, Client, "Changed"),
     tags=["Clients"],
 )

@@ -20,6 +20,10 @@ ARN = re.compile(r"arn:aws[a-z-]*:(iam::\d{12}:(role|user)|sts::\d{12}:assumed-r
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
 PlanName = Annotated[str, Field(pattern=PLAN_NAME, examples=["standard"])]
 RetentionDays = Annotated[int, Field(ge=1, le=3650, description="Days that photos are kept; null: as the bucket does.")]
+ReuseWindow = Annotated[
+    int,
+    Field(ge=1, le=30 * DAY_S, description="Seconds for which a verdict on the same content is reused; null: never."),
+]
 Scopes = Annotated[
     list[Action], Field(min_length=1, max_length=len(Action), description="Narrows the role; null: all.")
 ]
@@ -51,6 +55,7 @@ class NewClient(_Input):
     name: Name
     plan: PlanName
     retention_days: RetentionDays | None = None
+    reuse_window_s: ReuseWindow | None = None
 
 
 class ClientChange(_Change):
@@ -60,6 +65,7 @@ class ClientChange(_Change):
     plan: PlanName = UNCHANGED
     disabled: bool = UNCHANGED
     retention_days: RetentionDays | None = None
+    reuse_window_s: ReuseWindow | None = None
 
 
 class Client(_Output):
@@ -68,6 +74,7 @@ class Client(_Output):
     plan: str
     disabled_at: datetime | None
     retention_days: int | None
+    reuse_window_s: int | None
     erase_before: datetime | None = Field(description="Photos accepted before it are erased.")
     created_at: datetime
     updated_at: datetime | None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from core.settings import DatabaseSettings, InvalidSetting, text
+from core.settings import DatabaseSettings, InvalidSetting, choice, text
 
 # Signatures that are checked with a public key. HS256 and its like are missing on purpose: with them, whoever can check
 # a token can also make one.
@@ -24,14 +24,17 @@ class TokenSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """`tokens` is None where JWT sign-in is off, which an empty JWT_ISSUER says."""
+    """`tokens` is None where JWT sign-in is off, which an empty JWT_ISSUER says. `hot_reads`: whether there is
+    something to read while the database is away."""
 
     database: DatabaseSettings
     tokens: TokenSettings | None
+    hot_reads: bool
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
-        return cls(database=DatabaseSettings.from_environment(env), tokens=_tokens(env))
+        hot_reads = choice(env, "HOT_READS", ("none", "dynamodb")) == "dynamodb"
+        return cls(database=DatabaseSettings.from_environment(env), tokens=_tokens(env), hot_reads=hot_reads)
 
 
 def _tokens(env: Mapping[str, str]) -> TokenSettings | None:

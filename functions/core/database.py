@@ -49,9 +49,16 @@ class Transaction(Protocol):
 class Database:
     """Opens on first use, drops a connection that failed, never hides that the server is away (`Unavailable`)."""
 
-    def __init__(self, settings: DatabaseSettings, token: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        token: Callable[[], str] | None = None,
+        *,
+        read_timeout_s: float = READ_TIMEOUT_S,
+    ) -> None:
         """`token` gives the IAM sign-in token (15 minutes valid, so asked for at every connect)."""
         self._settings = settings
+        self._read_timeout_s = read_timeout_s
         self._token = token
         self._connection: pymysql.Connection[DictCursor] | None = None
 
@@ -154,8 +161,8 @@ class Database:
             client_flag=CLIENT.FOUND_ROWS,  # an UPDATE counts the rows it matched, changed or not
             autocommit=True,
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
-            write_timeout=READ_TIMEOUT_S,
+            read_timeout=self._read_timeout_s,
+            write_timeout=self._read_timeout_s,
             ssl=ssl.create_default_context() if settings.tls else None,
             ssl_disabled=not settings.tls,  # or pymysql would load the certificates, 26 ms, for a TLS that is not asked
         )

@@ -41,7 +41,7 @@ ANSWERING_TAKES_S = 2  # kept back from the function's own time for reading the 
 app = APIGatewayRestResolver(enable_validation=True)
 answer_with_problems(app)
 
-FROM_ARCHIVE = {"X-Served-From": "archive"}
+FROM_ARCHIVE = {front_door.SERVED_FROM: "archive"}
 
 PROBLEMS = described_problems(400, 401, 403, 404, 409, 413, 415, 429, 503)
 

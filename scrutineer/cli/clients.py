@@ -7,7 +7,7 @@ import typer
 from scrutineer.cli.administration import AsJson, DryRun, Yes, carry_out, show_answer, show_json, signed_in
 from scrutineer.cli.console import out
 from scrutineer.cli.gateway_address import Key, Url
-from scrutineer.cli.option_values import Maybe, given, maybe
+from scrutineer.cli.option_values import Maybe, given, maybe, maybe_duration
 from scrutineer.cli.tables import show_record, show_rows
 from scrutineer.errors import UserError
 
@@ -18,6 +18,7 @@ COLUMNS = (
     ("Plan", "plan"),
     ("Disabled, UTC", "disabled_at"),
     ("Photos kept, days", "retention_days"),
+    ("Reuse, s", "reuse_window_s"),
     ("Created, UTC", "created_at"),
 )
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id.")]
@@ -25,6 +26,15 @@ Retention = Annotated[
     Maybe | None,
     typer.Option(
         parser=maybe, metavar="N|none", help="Days that its photos are kept; none leaves it to the installation."
+    ),
+]
+ReuseWindow = Annotated[
+    Maybe | None,
+    typer.Option(
+        "--reuse-window",
+        parser=maybe_duration,
+        metavar="90s|30m|24h|7d|none",
+        help="For so long a verdict on the same photos, item and checklist is reused; none looks at them anew.",
     ),
 ]
 
@@ -56,6 +66,7 @@ def create_client(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it.")],
     plan: Annotated[str, typer.Option(help="Its usage plan.")] = "standard",
     retention_days: Retention = None,
+    reuse_window: ReuseWindow = None,
     dry_run: DryRun = False,
     url: Url = None,
     key: Key = None,
@@ -63,7 +74,7 @@ def create_client(
 ) -> None:
     """Make a client. It can't ask for anything until it has a key (`keys create`) or a member (`members add`)."""
     with signed_in(url, key) as admin:
-        content = given(name=name, plan=plan, retention_days=retention_days)
+        content = given(name=name, plan=plan, retention_days=retention_days, reuse_window_s=reuse_window)
         show_answer(admin.create_client(content, dry_run=dry_run), as_json=as_json)
 
 
@@ -73,15 +84,16 @@ def update_client(
     name: Annotated[str | None, typer.Option(help="What people call it from now on.")] = None,
     plan: Annotated[str | None, typer.Option(help="Its usage plan from now on.")] = None,
     retention_days: Retention = None,
+    reuse_window: ReuseWindow = None,
     dry_run: DryRun = False,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a client's name, plan or retention."""
-    changes = given(name=name, plan=plan, retention_days=retention_days)
+    """Change a client's name, plan, retention or reuse of verdicts."""
+    changes = given(name=name, plan=plan, retention_days=retention_days, reuse_window_s=reuse_window)
     if not changes:
-        raise UserError("What is to change? Give --name, --plan or --retention-days.")
+        raise UserError("What is to change? Give --name, --plan, --retention-days or --reuse-window.")
     with signed_in(url, key) as admin:
         show_answer(admin.update_client(client_id, changes, dry_run=dry_run), as_json=as_json)
 

@@ -26,6 +26,11 @@ def maybe(text: str) -> Maybe:
     return Maybe(int(text))
 
 
+def maybe_duration(text: str) -> Maybe:
+    """`90s`, `30m`, `24h`, `7d` or `none`, in seconds."""
+    return Maybe(None if text == "none" else duration(text).seconds)
+
+
 @dataclass(frozen=True)
 class Duration:
     seconds: int

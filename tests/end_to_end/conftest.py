@@ -23,9 +23,10 @@ FAST = StackSettings(
         **{worker: {"LEASE_S": "6"} for worker in WORKERS},
         "SpreadFunction": {"LEASE_S": "6"},
         "SweeperFunction": {"SWEEP_AFTER_S": "2"},
+        "ArchiveFunction": {"ARCHIVE_AFTER_S": "2"},
     },
     visibility_timeout_s=dict.fromkeys(QUEUES, 8),
-    schedule_s={"SweeperFunctionEveryMinute": 1.0},
+    schedule_s={"SweeperFunctionEveryMinute": 1.0, "ArchiveFunctionEveryMinute": 1.0},
     default_max_slots=6,
 )
 
@@ -43,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[
     own = {
         "data_dir": tmp_path_factory.mktemp("stack"),
         "further_models": {"EmbeddingEndpointUrl": clip},
-        "parameters": issuer.parameters,
+        "parameters": {**issuer.parameters, "HotReads": "dynamodb"},
     }
     settings = StackSettings(**{**vars(FAST), **own})
     with LocalStack(settings) as running:

@@ -51,9 +51,11 @@ def test_a_client_changes_field_by_field(desk: Administration) -> None:
     path = f"{CLIENTS}/client-b"
     desk.ask("PUT", "/v1/admin/plans/small", PLAN)
     assert desk.ask("PATCH", path, {"retention_days": 7}).json["retention_days"] == 7
+    assert desk.ask("PATCH", path, {"reuse_window_s": 3600}).json["reuse_window_s"] == 3600
     renamed = desk.ask("PATCH", path, {"name": "B"}).json
     assert (renamed["name"], renamed["retention_days"], renamed["plan"]) == ("B", 7, "standard")
     assert desk.ask("PATCH", path, {"plan": "small", "retention_days": None}).json["retention_days"] is None
+    assert desk.ask("PATCH", path, {"reuse_window_s": None}).json["reuse_window_s"] is None
     disabled = desk.ask("PATCH", path, {"disabled": True}).json["disabled_at"]
     assert disabled is not None
     again = desk.ask("PATCH", path, {"disabled": True}).json

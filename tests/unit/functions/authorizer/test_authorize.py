@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from authorizer.authorize import MOST_REMEMBERED, REMEMBERED_S, Authorizer
+from authorizer.authorize import HOT_READ_GRACE_S, MOST_REMEMBERED, REMEMBERED_S, Authorizer
 from authorizer.bearer_token import LEEWAY_S, TokenCheck
 from authorizer.credential import ApiKey, BearerToken, Refused, TokenRefused
 from authorizer.signing_keys import SigningKeys
@@ -126,6 +126,48 @@ def test_a_database_away_for_a_moment_is_not_noticed(
     clock.sleep(REMEMBERED_S)
     with pytest.raises(Unavailable):
         authorizer(KEY)
+
+
+def test_with_hot_reads_a_principal_is_believed_longer_while_the_database_is_away(
+    records: FakeRecords, clock: FakeClock
+) -> None:
+    authorizer = Authorizer(records, None, clock.now, grace_s=HOT_READ_GRACE_S)
+    authorizer(KEY)
+    records.away = True
+    clock.sleep(HOT_READ_GRACE_S - 1)
+    assert authorizer(KEY) == OPERATOR  # and being believed does not make it live longer
+    with pytest.raises(Unavailable):
+        authorizer(ApiKey("another"))
+    clock.sleep(1)
+    with pytest.raises(Unavailable):
+        authorizer(KEY)
+    assert HOT_READ_GRACE_S <= 300
+
+
+def test_the_database_has_the_last_word_over_that(records: FakeRecords, clock: FakeClock) -> None:
+    authorizer = Authorizer(records, None, clock.now, grace_s=HOT_READ_GRACE_S)
+    authorizer(KEY)
+    records.keys.clear()
+    clock.sleep(REMEMBERED_S)
+    with pytest.raises(Refused):
+        authorizer(KEY)
+    records.away = True
+    with pytest.raises(Unavailable):
+        authorizer(KEY)  # what was refused once is not believed again
+
+
+def test_a_token_is_not_believed_beyond_its_own_time(issuer: Issuer, records: FakeRecords, clock: FakeClock) -> None:
+    records.members[issuer.url, SUBJECT] = VIEWER
+    check = TokenCheck(issuer.settings, SigningKeys(issuer.settings.jwks_url, issuer.settings.algorithms))
+    authorizer = Authorizer(records, check, clock.now, grace_s=HOT_READ_GRACE_S)
+    token = BearerToken(issuer.token(exp=int(clock.now()) + 60 - LEEWAY_S))
+    authorizer(token)
+    records.away = True
+    clock.sleep(50)
+    assert authorizer(token) == VIEWER
+    clock.sleep(11)
+    with pytest.raises(Unavailable):
+        authorizer(token)
 
 
 def test_refusals_are_not_remembered(authorizer: Authorizer, records: FakeRecords) -> None:

@@ -12,6 +12,7 @@ DATABASE = {
     "DATABASE_USER": "scrutineer",
     "DATABASE_AUTH": "iam",
     "DATABASE_TLS": "true",
+    "HOT_READS": "none",
 }
 TOKENS = {
     "JWT_ISSUER": "https://issuer.example/",
@@ -25,6 +26,11 @@ def test_tokens_of_one_issuer() -> None:
     assert Settings.from_environment(DATABASE | TOKENS).tokens == TokenSettings(
         "https://issuer.example/", "people", "https://issuer.example/jwks.json", ("RS256", "ES256")
     )
+
+
+@pytest.mark.parametrize(("value", "on"), [("none", False), ("dynamodb", True)])
+def test_hot_reads(value: str, on: bool) -> None:
+    assert Settings.from_environment(DATABASE | TOKENS | {"HOT_READS": value}).hot_reads is on
 
 
 def test_an_empty_issuer_turns_sign_in_off() -> None:

@@ -53,6 +53,7 @@ SIGN_IN = {
     "JWT_AUDIENCE": "scrutineer",
     "JWT_JWKS_URL": "https://id.example/jwks.json",
     "JWT_ALGORITHMS": "RS256,ES256",
+    "HOT_READS": "none",
 }
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (AuthorizerSettings.from_environment, DATABASE | SIGN_IN),

@@ -22,6 +22,7 @@ CLIENT = {
     "plan": "standard",
     "disabled_at": None,
     "retention_days": 30,
+    "reuse_window_s": None,
     "erase_before": None,
     "created_at": AT,
     "updated_at": None,
