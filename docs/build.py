@@ -40,6 +40,7 @@ SETTINGS = {
     "HOT_READS": "Whether results can be read while MySQL is away: `none` or `dynamodb`.",
     "HOT_RESULTS_DAYS": "Days after its end that an inspection can be read from that table.",
     "HOT_RESULTS_TABLE": "The DynamoDB table read while MySQL is away; empty: there is none.",
+    "HTTPS_PHOTOS": "Whether photos are fetched from https addresses, which needs a way out: `true` or `false`.",
     "INVOKE_QUEUE_URL": "The queue of the invoke stage.",
     "JWT_ALGORITHMS": "The signatures of JWTs that are taken, with commas between them.",
     "JWT_AUDIENCE": "What JWTs must be made for (`aud`).",
@@ -47,6 +48,10 @@ SETTINGS = {
     "JWT_JWKS_URL": "Where the issuer's public keys are.",
     "LEASE_S": "Seconds for which a worker holds an inspection, or a batch; longer than the function's timeout.",
     "MAX_ATTEMPTS": "Attempts of one stage at one inspection before it ends as `error`.",
+    "OUTWARD_LOCAL": "`127.0.0.1:PORT`, with commas between them, that clients' addresses may lead to over http."
+    " For tests on one machine; empty everywhere else.",
+    "PHOTO_BUCKETS": "Buckets that photos may be named in, with commas between them.",
+    "PHOTO_BUCKETS_OWNER": "The account that they belong to.",
     "POWERTOOLS_LOG_LEVEL": "The least severe line that is logged.",
     "POWERTOOLS_METRICS_NAMESPACE": "CloudWatch namespace of the metrics.",
     "POWERTOOLS_SERVICE_NAME": "The stage's name in logs, metrics and traces.",

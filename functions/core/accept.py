@@ -16,12 +16,13 @@ from core.batches import BatchLine
 from core.checklists import Checklist
 from core.contract import InspectionInput
 from core.database import DuplicateKey
+from core.decoded_photo import DecodedPhoto
 from core.errors import IdempotencyConflict, OutsideHours, PhotoCount, Unavailable
 from core.handover import Handover
 from core.identifiers import new_identifier
-from core.inline_photo import DecodedPhoto, decode
 from core.inspection_records import InspectionRecords, NewRequest
 from core.observability import logger, metrics
+from core.photo_sources import GatherPhotos, inline_only
 from core.reuse import content_hash
 from core.service import Service, Standing
 from core.states import State
@@ -47,7 +48,15 @@ class Acceptance:
 class Accept:
     """Turns a valid request into an accepted inspection."""
 
-    def __init__(self, records: InspectionRecords, store: ObjectStore, handover: Handover, service: Service) -> None:
+    def __init__(
+        self,
+        records: InspectionRecords,
+        store: ObjectStore,
+        handover: Handover,
+        service: Service,
+        gather: GatherPhotos = inline_only,
+    ) -> None:
+        self._gather = gather
         self._records = records
         self._store = store
         self._handover = handover
@@ -70,13 +79,15 @@ class Accept:
         """
         checklist = checklists.latest(request.checklist)
         _check_count(checklist, len(request.photos))
-        photos = [decode(photo, index) for index, photo in enumerate(request.photos)]
-        fingerprint = _fingerprint(request, photos)
-        if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
-            return earlier
+        known = None if idempotency_key is None else self._records.by_idempotency_key(client_id, idempotency_key)
         standing = self._service.standing()
-        _check_deadline(deadline_ms, request.expires_in_s, standing)
-        _check_allowance(allowance, len(photos), held=not standing.open)
+        if known is None:
+            _check_deadline(deadline_ms, request.expires_in_s, standing)
+            _check_allowance(allowance, len(request.photos), held=not standing.open)
+        photos = self._gather(request.photos, client_id)
+        fingerprint = _fingerprint(request, photos)
+        if known is not None:
+            return self._earlier(known, fingerprint)
         inspection_id = new_identifier("insp")
         item = request.item.model_dump(exclude_none=True)
         described = [photo.described() for photo in photos]
@@ -102,8 +113,8 @@ class Accept:
             reused_from = self._records.add(stored)
         except DuplicateKey as error:
             # The same key at the same moment: the other request was first.
-            if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
-                return earlier
+            if idempotency_key and (known := self._records.by_idempotency_key(client_id, idempotency_key)):
+                return self._earlier(known, fingerprint)
             raise Unavailable("The request can't be stored at the moment.", retry_after_s=1) from error
         if reused_from is not None:
             metrics.add_metric("InspectionsReused", "Count", 1)
@@ -114,11 +125,8 @@ class Accept:
             self._tell(stored)
         return Acceptance(inspection_id, stored, reused_from)
 
-    def _earlier(self, client_id: str, key: str, fingerprint: bytes) -> Acceptance | None:
-        found = self._records.by_idempotency_key(client_id, key)
-        if found is None:
-            return None
-        inspection_id, its_fingerprint = found
+    def _earlier(self, known: tuple[str, bytes], fingerprint: bytes) -> Acceptance:
+        inspection_id, its_fingerprint = known
         if its_fingerprint != fingerprint:
             raise IdempotencyConflict("This Idempotency-Key came with another request before.", field="Idempotency-Key")
         held_s = None if self._service.hours.always_open else self._records.held_s(inspection_id)
@@ -161,7 +169,7 @@ def _check_deadline(deadline_ms: int | None, expires_in_s: int, standing: Standi
 
 
 def _check_allowance(allowance: Allowance, photos: int, *, held: bool) -> None:
-    """Before anything is stored; an earlier request's answer needs no allowance. The transaction has the last word."""
+    """Before anything is fetched; an earlier request's answer needs no allowance. The transaction has the last word."""
     if photos > allowance.max_photos:
         raise PhotoCount(f"The plan {allowance.plan} takes at most {allowance.max_photos} photos.", field="photos")
     allowance.check(INSPECT, places=0 if held else 1)

@@ -9,7 +9,15 @@ def s3() -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 3}, max_pool_connections=16))
+    return boto3.client(
+        "s3",
+        config=Config(
+            retries={"mode": "standard", "max_attempts": 3},
+            max_pool_connections=16,
+            # Else boto3 signs uploads for the address of all regions, which a new bucket answers with a redirect.
+            s3={"addressing_style": "virtual"},
+        ),
+    )
 
 
 @cache

@@ -10,12 +10,16 @@ from core.handover import Handover
 from core.held_records import HeldRecords
 from core.hot_results import DynamoResults
 from core.lanes import LaneUrls
+from core.outward import Outward
+from core.photo_buckets import PhotoBuckets
+from core.photo_sources import PhotoSources
 from core.queues import SqsQueue
 from core.result_archive import ResultArchive
 from core.service import Service
-from core.settings import DatabaseSettings, HoldingSettings, HotReadSettings, WorkerSettings
+from core.settings import DatabaseSettings, HoldingSettings, HotReadSettings, PhotoSettings, WorkerSettings
 from core.states import State
 from core.storage import S3ObjectStore
+from core.uploads import PhotoUploads
 from core.work_records import Claimed, WorkRecords
 from core.worker import Hold, Outcome, StageWorker, never_held
 
@@ -51,6 +55,13 @@ def open_hot_results(settings: HotReadSettings | None) -> DynamoResults | None:
 def open_archive(database: Database, bucket: str, hot: HotReadSettings | None) -> ResultArchive:
     """Writes results to the bucket and, where hot reads are on, to their table."""
     return ResultArchive(database, S3ObjectStore(aws.s3(), bucket), open_hot_results(hot))
+
+
+def open_photo_sources(settings: PhotoSettings, bucket: str) -> PhotoSources:
+    """Every way to hand in photos that the settings open; `bucket` is where uploads are."""
+    outward = Outward(settings.local) if settings.https else None
+    buckets = PhotoBuckets(aws.s3(), settings.buckets, settings.buckets_owner)
+    return PhotoSources(PhotoUploads(aws.s3(), bucket), buckets, outward)
 
 
 def open_stage(

@@ -6,7 +6,7 @@ Whatever comes in forbids unknown fields, so a response field sent back in is an
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from core.lanes import Lane
 from core.states import State
@@ -44,13 +44,48 @@ class Item(_Input):
         return attributes
 
 
-class PhotoInput(_Input):
+class InlinePhoto(_Input):
     """One photo, inline."""
 
     data: str = Field(
         min_length=1, max_length=MAX_INLINE_CHARACTERS, description="JPEG, PNG, WebP or HEIC, in standard base64."
     )
     name: ShortText | None = Field(default=None, description="Shown again beside the photo's quality.")
+
+
+class PhotoInput(_Input):
+    """One photo: exactly one of `data`, `upload_id` and `url`."""
+
+    data: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_INLINE_CHARACTERS,
+        description="JPEG, PNG, WebP or HEIC, in standard base64.",
+    )
+    upload_id: str | None = Field(
+        default=None, min_length=1, max_length=100, description="Of `POST /v1/uploads`, once the photo is there."
+    )
+    url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description="`https://…` of a public host, or `s3://bucket/key` of a bucket that this service may read. It is "
+        "read before the request is answered.",
+    )
+    name: ShortText | None = Field(default=None, description="Shown again beside the photo's quality.")
+
+    @field_validator("upload_id", "url")
+    @classmethod
+    def _alone(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and any(info.data.get(other) is not None for other in ("data", "upload_id")):
+            raise ValueError("give one of data, upload_id and url")
+        return value
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "PhotoInput":
+        if self.data is None and self.upload_id is None and self.url is None:
+            raise ValueError("give one of data, upload_id and url")
+        return self
 
 
 class InspectionInput(_Input):
@@ -70,6 +105,42 @@ class InspectionInput(_Input):
         le=LONGEST_LIFE_S,
         description="Seconds to live: what is not final by then ends as `expired`, and its unit is given back.",
     )
+
+
+PhotoType = Literal["image/jpeg", "image/png", "image/webp", "image/heic"]
+
+
+class UploadsInput(_Input):
+    """`POST /v1/uploads`."""
+
+    count: int = Field(ge=1, le=MAX_PHOTOS, description="How many photos there are.", examples=[3])
+    media_types: list[PhotoType] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_PHOTOS,
+        description="One a photo, in order; without it all are JPEG.",
+    )
+
+    @model_validator(mode="after")
+    def _one_each(self) -> "UploadsInput":
+        if self.media_types is not None and len(self.media_types) != self.count:
+            raise ValueError("media_types must have one for each of count")
+        return self
+
+
+class Upload(_Output):
+    """Where one photo is to be posted: a form with `fields` in this order and then the file as `file`."""
+
+    upload_id: str
+    url: str
+    fields: dict[str, str]
+    media_type: PhotoType
+    max_bytes: int
+    expires_at: datetime
+
+
+class Uploads(_Output):
+    uploads: list[Upload]
 
 
 CheckName = Literal["readable", "resolution", "sharpness", "brightness", "exposure", "contrast", "tilt", "duplicate"]

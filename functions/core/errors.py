@@ -52,6 +52,12 @@ class PhotoTooLarge(InvalidRequest):
     code, status, title = "photo_too_large", 413, "A photo is too large"
 
 
+class UnknownUpload(InvalidRequest):
+    """Never given out, another client's, nothing was uploaded to it, or it has aged out: the answer does not tell."""
+
+    code, title = "unknown_upload", "There is no such upload"
+
+
 class UnsafeAddress(InvalidRequest):
     """An address of a photo or webhook that is not plain public https, or leads to what is not; nothing was asked."""
 
@@ -112,6 +118,12 @@ class TooManyRunning(ScrutineerError):
     """As many inspections as the usage plan allows at once are under way; nothing was accepted."""
 
     code, status, title = "too_many_running", 429, "Too many inspections are under way"
+
+
+class NotOffered(ScrutineerError):
+    """This installation is not configured to do it."""
+
+    code, status, title = "not_offered", 501, "This is not offered here"
 
 
 class Unavailable(ScrutineerError):

@@ -1,54 +1,20 @@
-"""A photo that came inside the request body, decoded and looked at from outside."""
+"""A photo that came inside the request body."""
 
 import base64
 import binascii
-import hashlib
-from dataclasses import dataclass
-from typing import Any
 
-from core.contract import PhotoInput
-from core.errors import InvalidPhoto, PhotoTooLarge
-from core.photo_header import PhotoHeader, TooManyPixels, UnreadablePhoto, read_header
+from core.decoded_photo import DecodedPhoto, examined
+from core.errors import InvalidPhoto
 
 
-@dataclass(frozen=True)
-class DecodedPhoto:
-    """The bytes as the client sent them, and what their header says."""
+def decode(text: str, index: int, name: str | None = None, field: str | None = None) -> DecodedPhoto:
+    """From standard base64.
 
-    index: int
-    name: str | None
-    data: bytes
-    sha256: str
-    header: PhotoHeader
-
-    @property
-    def media_type(self) -> str:
-        return self.header.media_type
-
-    def described(self) -> dict[str, Any]:
-        """What the request's row keeps of the photo."""
-        return {
-            "index": self.index,
-            "name": self.name,
-            "sha256": self.sha256,
-            "size_bytes": len(self.data),
-            "media_type": self.header.media_type,
-            "width": self.header.width,
-            "height": self.header.height,
-        }
-
-
-def decode(photo: PhotoInput, index: int, field: str | None = None) -> DecodedPhoto:
-    """Raises InvalidPhoto or PhotoTooLarge, with the field that holds the photo (by default `photos[index].data`)."""
+    Raises InvalidPhoto or PhotoTooLarge, with the field that holds the photo (by default `photos[index].data`).
+    """
     field = field or f"photos[{index}].data"
     try:
-        data = base64.b64decode(photo.data, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidPhoto("The photo is not valid base64.", field=field) from error
-    try:
-        header = read_header(data)
-    except TooManyPixels as error:
-        raise PhotoTooLarge(str(error), field=field) from error
-    except UnreadablePhoto as error:
-        raise InvalidPhoto(str(error), field=field) from error
-    return DecodedPhoto(index, photo.name, data, hashlib.sha256(data).hexdigest(), header)
+    return examined(data, index, name, field)

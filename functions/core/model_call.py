@@ -6,16 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.endpoint import Endpoint, EndpointRefused
-from core.errors import InvalidRequest, ScrutineerError
+from core.errors import InvalidRequest, NotOffered, ScrutineerError
 from core.identifiers import new_identifier
 from core.model_answer import InvalidAnswer
 from core.usage import UsageRecords
-
-
-class NotOffered(ScrutineerError):
-    """No model is there for this task, or the one that is there can't do it."""
-
-    code, status, title = "not_offered", 501, "This is not offered here"
 
 
 class UnusableInput(InvalidRequest):

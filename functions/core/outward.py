@@ -76,6 +76,10 @@ class Outward:
         """Judge an address without asking it, such as when it is stored. Raises UnsafeAddress, NotReached."""
         self._addresses(parse(url, field, self._local), field, time.monotonic() + limit_s)
 
+    def check_form(self, url: str, *, field: str | None = None) -> None:
+        """Judge an address as it is written, without resolving its name. Raises UnsafeAddress."""
+        parse(url, field, self._local)
+
     def request(
         self,
         method: str,

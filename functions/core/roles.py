@@ -103,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/batches/{batch_id}/items", Action.READ_INSPECTIONS),
     Route("POST", "/v1/batches/{batch_id}/cancel", Action.CANCEL_INSPECTIONS),
     Route("GET", "/v1/batches/{batch_id}/results", Action.READ_INSPECTIONS),
+    Route("POST", "/v1/uploads", Action.CREATE_INSPECTIONS),
     Route("POST", "/v1/embeddings/text", Action.EMBED),
     Route("POST", "/v1/embeddings/image", Action.EMBED),
     Route("POST", "/v1/embeddings/batch", Action.EMBED),

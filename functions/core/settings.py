@@ -87,6 +87,25 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True)
+class PhotoSettings:
+    """From where photos may be fetched: buckets of one account, https addresses or not, and places for tests."""
+
+    buckets: tuple[str, ...]
+    buckets_owner: str
+    https: bool
+    local: frozenset[tuple[str, int]]
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "PhotoSettings":
+        return cls(
+            buckets=tuple(filter(None, text(env, "PHOTO_BUCKETS").split(","))),
+            buckets_owner=text(env, "PHOTO_BUCKETS_OWNER"),
+            https=choice(env, "HTTPS_PHOTOS", ("true", "false")) == "true",
+            local=local_places(env, "OUTWARD_LOCAL"),
+        )
+
+
+@dataclass(frozen=True)
 class WorkerSettings:
     """How long a worker may hold an inspection, and how often one stage may try it."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.contract import Item, ModelName, PhotoInput
+from core.contract import InlinePhoto, Item, ModelName
 
 MOST_PHOTOS, MOST_TOKENS = 6, 256
 
@@ -16,7 +16,7 @@ class DescriptionInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)
 
-    photos: Annotated[list[PhotoInput], Field(min_length=1, max_length=MOST_PHOTOS)]
+    photos: Annotated[list[InlinePhoto], Field(min_length=1, max_length=MOST_PHOTOS)]
     kind: Kind = "caption"
     question: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")] | None = Field(
         default=None, description="What to answer, for the kind `question` and no other."

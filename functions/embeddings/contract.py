@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.contract import ModelName, PhotoInput
+from core.contract import InlinePhoto, ModelName
 
 MOST_INPUTS, MOST_PHOTOS = 64, 20
 
@@ -24,14 +24,14 @@ class TextsInput(_Input):
 class PhotosInput(_Input):
     """`POST /v1/embeddings/image`."""
 
-    photos: Annotated[list[PhotoInput], Field(min_length=1, max_length=MOST_PHOTOS)]
+    photos: Annotated[list[InlinePhoto], Field(min_length=1, max_length=MOST_PHOTOS)]
 
 
 class OneInput(_Input):
     """A text or a photo."""
 
     text: Text | None = None
-    photo: PhotoInput | None = None
+    photo: InlinePhoto | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "OneInput":

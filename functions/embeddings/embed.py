@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.clean_photo import clean_photo
-from core.contract import PhotoInput
+from core.contract import InlinePhoto
 from core.model_answer import InvalidAnswer
 from core.model_call import ModelCall
 from embeddings.contract import Embeddings
@@ -27,14 +27,14 @@ class Embed:
         inputs = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
         return self._ask(client_id, inputs, {r"^inputs\[(\d+)\](\.text)?$": r"texts[\1]", "^inputs$": "texts"})
 
-    def photos(self, client_id: str, photos: Sequence[PhotoInput]) -> Embeddings:
+    def photos(self, client_id: str, photos: Sequence[InlinePhoto]) -> Embeddings:
         inputs = [
             {"id": str(number), "photo": clean_photo(photo, number, f"photos[{number}].data", LONG_SIDE_PX)}
             for number, photo in enumerate(photos)
         ]
         return self._ask(client_id, inputs, {r"^inputs\[(\d+)\](\.photo)?$": r"photos[\1].data", "^inputs$": "photos"})
 
-    def both(self, client_id: str, inputs: Sequence[str | PhotoInput]) -> Embeddings:
+    def both(self, client_id: str, inputs: Sequence[str | InlinePhoto]) -> Embeddings:
         sent = [
             {"id": str(number), "text": given}
             if isinstance(given, str)

@@ -1,4 +1,4 @@
-"""`/v1/inspections`: the front of the REST API."""
+"""`/v1/inspections` and `/v1/uploads`: the front of the REST API."""
 
 import os
 from collections.abc import Mapping
@@ -12,8 +12,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core import aws, front_door
 from core.accept import Accept
-from core.composition import open_database, open_handover, open_hot_results
-from core.contract import Inspection, InspectionEvents, InspectionInput, InspectionPage, ServiceState
+from core.composition import open_database, open_handover, open_hot_results, open_photo_sources
+from core.contract import (
+    Inspection,
+    InspectionEvents,
+    InspectionInput,
+    InspectionPage,
+    ServiceState,
+    Uploads,
+    UploadsInput,
+)
 from core.cursor import decode_cursor, encode_cursor
 from core.database import Database
 from core.endings import Endings
@@ -31,7 +39,8 @@ from core.roles import ACROSS_CLIENTS
 from core.service import Service
 from core.states import State
 from core.storage import S3ObjectStore
-from core.usage import UsageRecords
+from core.uploads import PhotoUploads
+from core.usage import INSPECT, UsageRecords
 from inspections.events import EventRecords, as_stream, has_ended, wait_beyond, wants_stream
 from inspections.settings import Settings
 from inspections.waiting import preferred_wait_s, wait_until_final
@@ -43,7 +52,7 @@ answer_with_problems(app)
 
 FROM_ARCHIVE = {front_door.SERVED_FROM: "archive"}
 
-PROBLEMS = described_problems(400, 401, 403, 404, 409, 413, 415, 429, 503)
+PROBLEMS = described_problems(400, 401, 403, 404, 409, 413, 415, 429, 501, 503)
 
 
 @dataclass(frozen=True)
@@ -65,9 +74,35 @@ def services() -> Services:
     handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_urls})
     store = S3ObjectStore(aws.s3(), settings.bucket)
     service = Service(database, settings.hours)
-    accept = Accept(records, store, handover, service)
+    gather = open_photo_sources(settings.photos, settings.bucket)
+    accept = Accept(records, store, handover, service, gather)
     hot = open_hot_results(settings.hot)
     return Services(database, records, UsageRecords(database), accept, Erasure(database, store), service, hot)
+
+
+@cache
+def uploads() -> PhotoUploads:
+    return PhotoUploads(aws.s3(), Settings.from_environment(os.environ).bucket)
+
+
+@app.post(
+    "/v1/uploads",
+    summary="Places to upload photos to",
+    description="For photos that are together too large for a request, or are known before it. Post each as a form to "
+    "its `url`, within 15 minutes, with `fields` and then the file as `file`; then name it by `upload_id`. Size and "
+    "type are in the signature. An upload is there for a day at least, and can be named more than once.",
+    responses={
+        201: {"description": "Signed", "content": {"application/json": {"model": Uploads}}},
+        **described_problems(400, 401, 403, 415, 429, 503),
+    },
+    tags=["Inspections"],
+)
+def create_uploads(body: Annotated[UploadsInput, Body()]) -> Response[str]:
+    services().usage.allowance(_client_id()).check(INSPECT)  # who may ask nothing today needs no place for photos
+    media_types = body.media_types or ["image/jpeg"] * body.count
+    opened = Uploads(uploads=uploads().open(_client_id(), media_types))
+    metrics.add_metric("UploadsOpened", "Count", body.count)
+    return _json(201, opened.model_dump_json())
 
 
 @app.post(

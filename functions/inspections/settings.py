@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.hours import ServiceHours
 from core.lanes import LaneUrls, lane_urls
-from core.settings import DatabaseSettings, HotReadSettings, hours_setting, text
+from core.settings import DatabaseSettings, HotReadSettings, PhotoSettings, hours_setting, text
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Settings:
     bucket: str
     hours: ServiceHours
     precheck_queue_urls: LaneUrls
+    photos: PhotoSettings
     hot: HotReadSettings | None
 
     @classmethod
@@ -23,5 +24,6 @@ class Settings:
             bucket=text(env, "BUCKET"),
             hours=hours_setting(env),
             precheck_queue_urls=lane_urls(env, "PRECHECK"),
+            photos=PhotoSettings.from_environment(env),
             hot=HotReadSettings.from_environment(env),
         )

@@ -24,6 +24,8 @@ def function_environment(
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": sagemaker_runtime_url,
         # There is no X-Ray daemon to send to.
         "POWERTOOLS_TRACE_DISABLED": "true",
+        # This machine's own way out is the functions' as well.
+        **({"HTTPS_PHOTOS": "true"} if "HTTPS_PHOTOS" in spec.environment else {}),
         **_database(spec.environment, database),
         **settings.environment,
         **settings.function_environment.get(spec.logical_id, {}),

@@ -91,6 +91,16 @@ def test_each_setting_is_set_and_each_one_set_is_read(
     assert ours == settings_read[stage]
 
 
+def test_no_function_in_aws_may_ask_its_own_machine(functions: Mapping[str, Any]) -> None:
+    places = {
+        stage: properties["Environment"]["Variables"]["OUTWARD_LOCAL"]
+        for stage, properties in functions.items()
+        if "OUTWARD_LOCAL" in properties["Environment"]["Variables"]
+    }
+    assert "inspections" in places
+    assert set(places.values()) == {""}
+
+
 def test_the_environment_is_read_by_settings_and_powertools_alone(root: Path) -> None:
     allowed = re.compile(r'from_environment\(os\.environ\)|environ\.get\("POWERTOOLS_')
     elsewhere = [

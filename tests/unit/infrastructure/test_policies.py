@@ -24,11 +24,25 @@ GATEWAY_RECORDS = {
 
 ENDPOINTS = "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:endpoint"
 
+# The objects of each of the buckets, and of no others.
+EACH_PHOTO_BUCKET = {
+    "Fn::Split": [
+        ",",
+        {
+            "Fn::Sub": [
+                "arn:aws:s3:::${Joined}/*",
+                {"Joined": {"Fn::Join": ["/*,arn:aws:s3:::", {"Fn::Split": [",", {"Ref": "PhotoBuckets"}]}]}},
+            ]
+        },
+    ]
+}
+
 # What each stage may do besides writing logs, sending traces and, but for documentation, using the database.
 GRANTS = {
     "Authorizer": {},
     "Inspections": {
-        "s3:PutObject": ["photos/*"],
+        "s3:PutObject": ["photos/*", "uploads/*"],
+        "s3:GetObject": ["uploads/*", "PhotoBuckets"],
         "s3:DeleteObject": ["photos/*", "prepared/*"],
         "dynamodb:GetItem": ["HotResults"],
         "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue"],
@@ -196,6 +210,8 @@ def target(resource: Any) -> str:
     """Which resource, or which part of the bucket, a statement names."""
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"][0])
+    if resource == EACH_PHOTO_BUCKET:
+        return "PhotoBuckets"
     return str(resource["Fn::Sub"].removeprefix("${InspectionBucket.Arn}/"))
 
 

@@ -39,6 +39,7 @@ PROBLEMS = {
     ("outside_hours", 503, "The service is closed until after the deadline"),
     ("unknown_checklist", 400, "There is no such checklist"),
     ("unknown_route", 404, "There is no such route"),
+    ("unknown_upload", 400, "There is no such upload"),
     ("unsafe_address", 400, "The address can't be used"),
     ("unusable_input", 422, "The model can't use this input"),
     ("unsupported_media_type", 415, "The body is of another type"),

@@ -5,7 +5,6 @@ import hashlib
 
 import pytest
 
-from core.contract import PhotoInput
 from core.errors import InvalidPhoto, PhotoTooLarge
 from core.inline_photo import decode
 from tests.fakes.photos import bomb, photo
@@ -14,7 +13,7 @@ from tests.fakes.photos import bomb, photo
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_decoded(kind: str) -> None:
     data = photo(0, kind)
-    decoded = decode(PhotoInput(data=base64.b64encode(data).decode(), name="front"), 2)
+    decoded = decode(base64.b64encode(data).decode(), 2, "front")
     assert decoded.data == data
     assert decoded.described() == {
         "index": 2,
@@ -43,18 +42,18 @@ def test_decoded(kind: str) -> None:
 )
 def test_other_text_is_no_base64(text: str) -> None:
     with pytest.raises(InvalidPhoto, match="base64") as raised:
-        decode(PhotoInput(data=text), 4)
+        decode(text, 4)
     assert raised.value.field == "photos[4].data"
 
 
 @pytest.mark.parametrize("data", [b"I am photo.jpg", photo()[:5000], b"\xff\xd8\xff", photo(0, "PNG")[:500]])
 def test_other_bytes_are_no_photo(data: bytes) -> None:
     with pytest.raises(InvalidPhoto) as raised:
-        decode(PhotoInput(data=base64.b64encode(data).decode()), 1)
+        decode(base64.b64encode(data).decode(), 1)
     assert raised.value.field == "photos[1].data"
 
 
 def test_bomb() -> None:
     with pytest.raises(PhotoTooLarge) as raised:
-        decode(PhotoInput(data=base64.b64encode(bomb()).decode()), 0)
+        decode(base64.b64encode(bomb()).decode(), 0)
     assert (raised.value.status, raised.value.field) == (413, "photos[0].data")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from core.endpoint import Answered, EndpointRefused, EndpointUnavailable
-from core.errors import NotOnPlan, QuotaExceeded, ScrutineerError
+from core.errors import NotOffered, NotOnPlan, QuotaExceeded, ScrutineerError
 from core.model_answer import InvalidAnswer
-from core.model_call import ModelCall, NotOffered, UnusableInput
+from core.model_call import ModelCall, UnusableInput
 from core.usage import Limit
 from tests.fakes.usage import FixedUsage, allowance
 

@@ -13,7 +13,11 @@ from core.contract import Inspection, Problem
 from core.erasure import Erasure
 from core.handover import Handover
 from core.identifiers import new_identifier
+from core.outward import Outward
+from core.photo_buckets import PhotoBuckets
+from core.photo_sources import PhotoSources
 from core.states import State
+from core.uploads import PhotoUploads
 from inspections import app
 from tests.fakes.api_gateway import Answer, FakeContext, ask, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
@@ -22,6 +26,7 @@ from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import bomb, photo
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.s3_client import InMemoryS3
 from tests.fakes.service import always_open
 from tests.fakes.usage import FixedUsage
 
@@ -52,7 +57,10 @@ class Gateway:
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     records, store, queue = InMemoryRecords(), InMemoryStore(), InMemoryQueue()
-    accept = Accept(records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})), always_open())
+    sources = PhotoSources(PhotoUploads(InMemoryS3(), "bucket"), PhotoBuckets(InMemoryS3(), (), ""), Outward())
+    accept = Accept(
+        records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})), always_open(), sources
+    )
     database = FakeDatabase()
     services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store), always_open())
     monkeypatch.setattr(app, "services", lambda: services)
@@ -92,11 +100,57 @@ BODIES: dict[str, tuple[Any, int, str, str | None]] = {
     "unknown field": (request_body(priority=1), 400, "invalid_request", "priority"),
     "unknown field inside": (request_body(item={"description": "x", "price": 3}), 400, "invalid_request", "item.price"),
     "unknown field of a photo": (
-        request_body(photos=[{"data": GOOD, "url": "http://169.254.169.254"}] * 3),
+        request_body(photos=[{"data": GOOD, "path": "/etc/passwd"}] * 3),
+        400,
+        "invalid_request",
+        "photos[0].path",
+    ),
+    "photo from nowhere": (request_body(photos=[{}] * 3), 400, "invalid_request", "photos[0]"),
+    "photo of nulls": (request_body(photos=[{"data": None, "url": None}] * 3), 400, "invalid_request", "photos[0]"),
+    "photo from two places": (
+        request_body(photos=[{"data": GOOD, "url": "https://a.example/"}] * 3),
         400,
         "invalid_request",
         "photos[0].url",
     ),
+    "photo from two other places": (
+        request_body(photos=[{"data": GOOD, "upload_id": "upl_x"}] * 3),
+        400,
+        "invalid_request",
+        "photos[0].upload_id",
+    ),
+    "photo from three places": (
+        request_body(photos=[{"data": GOOD, "upload_id": "upl_x", "url": "https://a.example/"}] * 3),
+        400,
+        "invalid_request",
+        "photos[0].upload_id",
+    ),
+    "endless address": (
+        request_body(photos=[{"url": "https://a.example/" + "a" * 2000}] * 3),
+        400,
+        "invalid_request",
+        "photos[0].url",
+    ),
+    "upload of another form": (
+        request_body(photos=[{"data": GOOD}, {"upload_id": "../x"}, {"data": GOOD}]),
+        400,
+        "unknown_upload",
+        "photos[1].upload_id",
+    ),
+    "address inside": (
+        request_body(photos=[{"data": GOOD}, {"data": GOOD}, {"url": "https://169.254.169.254/latest"}]),
+        400,
+        "unsafe_address",
+        "photos[2].url",
+    ),
+    "address over http": (
+        request_body(photos=[{"url": "http://photos.example.com/a.jpg"}] * 3),
+        400,
+        "unsafe_address",
+        "photos[0].url",
+    ),
+    "file": (request_body(photos=[{"url": "file:///etc/passwd"}] * 3), 400, "unsafe_address", "photos[0].url"),
+    "bucket of nobody": (request_body(photos=[{"url": "s3://b/a"}] * 3), 400, "unsafe_address", "photos[0].url"),
     "item of another type": (request_body(item="shoe"), 400, "invalid_request", "item"),
     "item without description": (request_body(item={}), 400, "invalid_request", "item.description"),
     "empty description": (request_body(item={"description": ""}), 400, "invalid_request", "item.description"),

@@ -1,0 +1,108 @@
+"""Places to upload to: what the signature binds, and the route that gives them out."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core import front_door
+from core.errors import QuotaExceeded
+from core.identifiers import is_identifier
+from core.uploads import EXPIRES_S, MAX_PHOTO_BYTES, PhotoUploads
+from core.usage import Limit
+from inspections import app
+from tests.fakes.api_gateway import Answer, FakeContext, read_answer, rest_event
+from tests.fakes.database import FakeDatabase
+from tests.fakes.s3_client import InMemoryS3
+from tests.fakes.usage import FixedUsage, allowance
+
+
+def policy_of(upload: Any) -> Any:
+    return json.loads(base64.b64decode(upload["fields"]["policy"]))
+
+
+class Route:
+    def __init__(self) -> None:
+        self.usage = FixedUsage()
+
+    def post(self, body: Any, client_id: str = "client-a", **parts: Any) -> Answer:
+        event = rest_event("POST", "/v1/uploads", body=body, client_id=client_id, **parts)
+        return read_answer(front_door.answer(app.app, event, FakeContext(), FakeDatabase()))
+
+
+@pytest.fixture
+def route(monkeypatch: pytest.MonkeyPatch) -> Route:
+    made = Route()
+
+    class Services:
+        usage = made.usage
+        database = FakeDatabase()
+
+    monkeypatch.setattr(app, "services", Services)
+    monkeypatch.setattr(app, "uploads", lambda: PhotoUploads(InMemoryS3(), "photos-bucket"))
+    return made
+
+
+def test_policy_binds_key_size_type_and_time(route: Route) -> None:
+    answer = route.post({"count": 2, "media_types": ["image/png", "image/heic"]})
+    assert answer.status == 201
+    for upload, media_type in zip(answer.json["uploads"], ["image/png", "image/heic"], strict=True):
+        key = f"uploads/client-a/{upload['upload_id']}"
+        assert is_identifier(upload["upload_id"], "upl")
+        policy = policy_of(upload)
+        conditions = [each for each in policy["conditions"] if isinstance(each, dict)]
+        assert [each for each in policy["conditions"] if isinstance(each, list)] == [
+            ["content-length-range", 1, MAX_PHOTO_BYTES]
+        ]
+        named = {name: value for each in conditions for name, value in each.items()}
+        assert (named["bucket"], named["key"], named["Content-Type"]) == ("photos-bucket", key, media_type)
+        assert (upload["fields"]["key"], upload["fields"]["Content-Type"]) == (key, media_type)
+        assert (upload["media_type"], upload["max_bytes"]) == (media_type, MAX_PHOTO_BYTES)
+        ends = datetime.fromisoformat(policy["expiration"])
+        assert abs(ends - datetime.fromisoformat(upload["expires_at"])) < timedelta(seconds=2)
+        assert ends - datetime.now(UTC) <= timedelta(seconds=EXPIRES_S)
+
+
+def test_address_is_the_regions_own(route: Route) -> None:
+    """The one for all regions answers with a redirect for a while after the bucket is made."""
+    (upload,) = route.post({"count": 1}).json["uploads"]
+    assert upload["url"] == "https://photos-bucket.s3.ap-south-1.amazonaws.com/"
+    assert upload["media_type"] == "image/jpeg"
+
+
+def test_every_place_is_another(route: Route) -> None:
+    uploads = route.post({"count": 20}).json["uploads"] + route.post({"count": 20}).json["uploads"]
+    assert len({upload["upload_id"] for upload in uploads}) == 40
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "count"),
+        ({"count": 0}, "count"),
+        ({"count": 21}, "count"),
+        ({"count": "many"}, "count"),
+        ({"count": 2, "media_types": ["image/png"]}, "body"),
+        ({"count": 1, "media_types": ["image/gif"]}, "media_types[0]"),
+        ({"count": 1, "media_types": ["text/html"]}, "media_types[0]"),
+        ({"count": 1, "media_types": []}, "media_types"),
+        ({"count": 1, "client_id": "client-b"}, "client_id"),
+        ({"count": 1, "key": "photos/x"}, "key"),
+    ],
+)
+def test_bad_body(route: Route, body: Any, field: str) -> None:
+    answer = route.post(body)
+    assert (answer.status, answer.json["code"], answer.json["field"]) == (400, "invalid_request", field)
+
+
+def test_client_is_the_principals(route: Route) -> None:
+    (upload,) = route.post({"count": 1}, client_id="client-b").json["uploads"]
+    assert upload["fields"]["key"].startswith("uploads/client-b/")
+
+
+def test_no_place_for_who_may_not_ask(route: Route) -> None:
+    route.usage.fixed = allowance(limits=(Limit("day", most=1, used=1, window_s=86400, resets_in_s=60),))
+    answer = route.post({"count": 1})
+    assert (answer.status, answer.json["code"]) == (429, QuotaExceeded.code)
