@@ -48,6 +48,7 @@ SETTINGS = {
     "JWT_JWKS_URL": "Where the issuer's public keys are.",
     "LEASE_S": "Seconds for which a worker holds an inspection, or a batch; longer than the function's timeout.",
     "MAX_ATTEMPTS": "Attempts of one stage at one inspection before it ends as `error`.",
+    "NOTIFY_QUEUE_URL": "The queue of the notify function.",
     "OUTWARD_LOCAL": "`127.0.0.1:PORT`, with commas between them, that clients' addresses may lead to over http."
     " For tests on one machine; empty everywhere else.",
     "PHOTO_BUCKETS": "Buckets that photos may be named in, with commas between them.",

@@ -6,6 +6,7 @@ from functools import partial
 
 from core import aws
 from core.database import Database
+from core.delivery_nudge import DeliveryNudge
 from core.handover import Handover
 from core.held_records import HeldRecords
 from core.hot_results import DynamoResults
@@ -79,6 +80,9 @@ def open_stage(
     `archive` is for a stage that archives what it ends; `holding` None: the stage works at any hour.
     """
     opened = open_database(database)
+    hearers = [DeliveryNudge(opened, aws.sqs(), worker.notify_queue_url).after_end]
+    if archive is not None:
+        hearers.append(archive(opened).archive_at_once)
     return Stage(
         worker=StageWorker(
             takes=takes,
@@ -86,8 +90,8 @@ def open_stage(
             records=WorkRecords(opened),
             handover=open_handover(opened, queue_urls),
             settings=worker,
-            on_final=archive(opened).archive_at_once if archive else lambda inspection_id: None,
             hold=_hold(opened, holding),
+            on_final=partial(_hear, hearers),
         ),
         queues=[SqsQueue(aws.sqs(), url) for url in sorted(set(queue_urls[takes].values()))],
     )
@@ -97,3 +101,8 @@ def _hold(database: Database, holding: HoldingSettings | None) -> Hold:
     if holding is None or not holding.holds:
         return never_held
     return HeldRecords(database, Service(database, holding.hours)).hold
+
+
+def _hear(hearers: Sequence[Callable[[str], None]], inspection_id: str) -> None:
+    for hear in hearers:
+        hear(inspection_id)

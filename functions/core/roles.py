@@ -15,6 +15,8 @@ class Action(StrEnum):
     ERASE_INSPECTIONS = "inspections:erase"
     EMBED = "embeddings:create"
     DESCRIBE = "descriptions:create"
+    READ_WEBHOOKS = "webhooks:read"
+    MANAGE_WEBHOOKS = "webhooks:manage"
     READ_USAGE = "usage:read"
     READ_SERVICE = "service:read"
     READ_CLIENTS = "clients:read"
@@ -41,7 +43,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-_VIEW = frozenset({Action.READ_INSPECTIONS, Action.READ_USAGE, Action.READ_SERVICE})
+_VIEW = frozenset({Action.READ_INSPECTIONS, Action.READ_USAGE, Action.READ_SERVICE, Action.READ_WEBHOOKS})
 _OPERATE = _VIEW | {Action.CREATE_INSPECTIONS, Action.CANCEL_INSPECTIONS, Action.EMBED, Action.DESCRIBE}
 _OWN_CLIENT = {Action.READ_CLIENTS, Action.READ_KEYS, Action.MANAGE_KEYS, Action.READ_MEMBERS, Action.MANAGE_MEMBERS}
 
@@ -49,7 +51,7 @@ MAY: dict[Role, frozenset[Action]] = {
     Role.VIEWER: _VIEW,
     Role.REVIEWER: _VIEW,
     Role.OPERATOR: _OPERATE,
-    Role.CLIENT_ADMIN: _OPERATE | _OWN_CLIENT | {Action.ERASE_INSPECTIONS, Action.READ_AUDIT},
+    Role.CLIENT_ADMIN: _OPERATE | _OWN_CLIENT | {Action.ERASE_INSPECTIONS, Action.MANAGE_WEBHOOKS, Action.READ_AUDIT},
     Role.ADMIN: frozenset(Action),
     Role.AUDITOR: frozenset(
         {
@@ -104,6 +106,15 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/batches/{batch_id}/cancel", Action.CANCEL_INSPECTIONS),
     Route("GET", "/v1/batches/{batch_id}/results", Action.READ_INSPECTIONS),
     Route("POST", "/v1/uploads", Action.CREATE_INSPECTIONS),
+    Route("GET", "/v1/webhooks", Action.READ_WEBHOOKS),
+    Route("POST", "/v1/webhooks", Action.MANAGE_WEBHOOKS),
+    Route("GET", "/v1/webhooks/{endpoint_id}", Action.READ_WEBHOOKS),
+    Route("PATCH", "/v1/webhooks/{endpoint_id}", Action.MANAGE_WEBHOOKS),
+    Route("DELETE", "/v1/webhooks/{endpoint_id}", Action.MANAGE_WEBHOOKS),
+    Route("POST", "/v1/webhooks/{endpoint_id}/rotate", Action.MANAGE_WEBHOOKS),
+    Route("POST", "/v1/webhooks/{endpoint_id}/test", Action.MANAGE_WEBHOOKS),
+    Route("GET", "/v1/webhooks/{endpoint_id}/deliveries", Action.READ_WEBHOOKS),
+    Route("POST", "/v1/webhooks/{endpoint_id}/replay", Action.MANAGE_WEBHOOKS),
     Route("POST", "/v1/embeddings/text", Action.EMBED),
     Route("POST", "/v1/embeddings/image", Action.EMBED),
     Route("POST", "/v1/embeddings/batch", Action.EMBED),

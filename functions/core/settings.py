@@ -107,14 +107,19 @@ class PhotoSettings:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """How long a worker may hold an inspection, and how often one stage may try it."""
+    """How long a worker may hold an inspection, how often one stage may try it, and who is told of its end."""
 
     lease_s: int
     max_attempts: int
+    notify_queue_url: str
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "WorkerSettings":
-        return cls(lease_s=number(env, "LEASE_S", least=1), max_attempts=number(env, "MAX_ATTEMPTS", least=1))
+        return cls(
+            lease_s=number(env, "LEASE_S", least=1),
+            max_attempts=number(env, "MAX_ATTEMPTS", least=1),
+            notify_queue_url=text(env, "NOTIFY_QUEUE_URL"),
+        )
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ def test_the_handler_takes_its_event(stack: LocalStack, event: Path) -> None:
             assert (result.function_error, answer["errorMessage"]) == ("Unhandled", "Unauthorized")
         case ["precheck" | "invoke" | "format" | "spread"]:
             assert answer == {"batchItemFailures": []}
+        case ["notify", _]:
+            assert answer == {"batchItemFailures": [], "delivered": 0, "failed": 0, "dead": 0}
         case ["sweeper"]:
             assert set(answer) == {"expired", "sent", "given_up", "released", "batches"}
         case ["reconcile"]:

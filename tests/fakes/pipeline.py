@@ -112,7 +112,7 @@ class Program:
                 work=work[state],
                 records=world.parts.work_records(self._database),
                 handover=self._handover,
-                settings=WorkerSettings(lease_s=30, max_attempts=MAX_ATTEMPTS),
+                settings=WorkerSettings(lease_s=30, max_attempts=MAX_ATTEMPTS, notify_queue_url=""),
                 hold=self._held.hold if state in HELD_STATES else never_held,
             )
             for state in QUEUED

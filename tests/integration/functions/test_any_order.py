@@ -61,7 +61,7 @@ class Bench:
                 work=self._work(state),
                 records=WorkRecords(database),
                 handover=self.handover,
-                settings=WorkerSettings(lease_s=30, max_attempts=MAX_ATTEMPTS),
+                settings=WorkerSettings(lease_s=30, max_attempts=MAX_ATTEMPTS, notify_queue_url=""),
             )
             for state in QUEUED
         }

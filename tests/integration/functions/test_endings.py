@@ -238,7 +238,7 @@ def test_no_work_is_begun_on_an_expired_one(database: Database, stage: State) ->
         work=work,
         records=WorkRecords(database),
         handover=Handover(database, both_lanes({state: InMemoryQueue() for state in STAGES})),
-        settings=WorkerSettings(lease_s=30, max_attempts=5),
+        settings=WorkerSettings(lease_s=30, max_attempts=5, notify_queue_url=""),
     )
     worker.run(inspection_id)
     assert state_of(database, inspection_id) is State.EXPIRED
@@ -263,7 +263,7 @@ def test_a_worker_that_was_cancelled_meanwhile_drops_what_it_found(connect: Call
             work=work,
             records=WorkRecords(database),
             handover=Handover(database, both_lanes(dict.fromkeys(STAGES, following))),
-            settings=WorkerSettings(lease_s=30, max_attempts=5),
+            settings=WorkerSettings(lease_s=30, max_attempts=5, notify_queue_url=""),
         ).run(inspection_id)
         assert state_of(database, inspection_id) is State.CANCELLED
         assert following.sent == []

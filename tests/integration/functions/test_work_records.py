@@ -212,7 +212,7 @@ def test_delivered_five_times_at_once_is_done_once(connect: Callable[[], Databas
             work=work,
             records=WorkRecords(own),
             handover=Handover(own, both_lanes({State.INFERRED: InMemoryQueue()})),
-            settings=WorkerSettings(lease_s=30, max_attempts=5),
+            settings=WorkerSettings(lease_s=30, max_attempts=5, notify_queue_url=""),
         )
         start.wait()
         worker.run(inspection_id)

@@ -19,6 +19,8 @@ STAGES = [
     "invoke",
     "format",
     "archive",
+    "notify",
+    "webhooks",
     "embeddings",
     "descriptions",
     "sweeper",

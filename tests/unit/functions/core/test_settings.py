@@ -23,10 +23,12 @@ from embeddings.settings import Settings as EmbeddingsSettings
 from format.settings import Settings as FormatSettings
 from inspections.settings import Settings as InspectionsSettings
 from invoke.settings import Settings as InvokeSettings
+from notify.settings import Settings as NotifySettings
 from precheck.settings import Settings as PrecheckSettings
 from reconcile.settings import Settings as ReconcileSettings
 from retention.settings import Settings as RetentionSettings
 from sweeper.settings import Settings as SweeperSettings
+from webhooks.settings import Settings as WebhooksSettings
 
 DATABASE = {
     "DATABASE_HOST": "db",
@@ -37,7 +39,8 @@ DATABASE = {
     "DATABASE_TLS": "false",
     "DATABASE_PASSWORD": "secret",
 }
-WORKER = {"LEASE_S": "35", "MAX_ATTEMPTS": "5"}
+NOTIFY = {"NOTIFY_QUEUE_URL": "http://notify"}
+WORKER = {"LEASE_S": "35", "MAX_ATTEMPTS": "5"} | NOTIFY
 PRECHECK, INVOKE = (
     {f"{stage}_QUEUE_URL": f"http://{stage.lower()}", f"{stage}_BULK_QUEUE_URL": f"http://{stage.lower()}-bulk"}
     for stage in ("PRECHECK", "INVOKE")
@@ -61,6 +64,8 @@ STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (InspectionsSettings.from_environment, DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | HOT),
     (PrecheckSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | PRECHECK | INVOKE),
     (InvokeSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | INVOKE | FORMAT | ENDPOINT),
+    (NotifySettings.from_environment, DATABASE | {"LEASE_S": "75", "OUTWARD_LOCAL": ""}),
+    (WebhooksSettings.from_environment, DATABASE | NOTIFY | {"OUTWARD_LOCAL": ""}),
     (EmbeddingsSettings.from_environment, DATABASE | ENDPOINT),
     (DescriptionsSettings.from_environment, DATABASE | ENDPOINT),
     (RetentionSettings.from_environment, DATABASE | BUCKET),
@@ -130,7 +135,7 @@ def test_malformed_choice_is_named_with_what_it_may_be() -> None:
 def test_values_are_typed() -> None:
     settings = DatabaseSettings.from_environment(DATABASE)
     assert (settings.port, settings.tls, settings.password) == (3306, False, "secret")
-    assert WorkerSettings.from_environment(WORKER) == WorkerSettings(lease_s=35, max_attempts=5)
+    assert WorkerSettings.from_environment(WORKER) == WorkerSettings(35, 5, "http://notify")
 
 
 def test_iam_needs_no_password() -> None:

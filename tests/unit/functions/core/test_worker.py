@@ -70,7 +70,7 @@ class Bench:
             work=work or (lambda claimed: Advanced(State.PRECHECKED)),
             records=self.records,
             handover=Handover(FakeDatabase(), both_lanes({State.ACCEPTED: self.own, State.PRECHECKED: self.following})),
-            settings=WorkerSettings(lease_s=30, max_attempts=3),
+            settings=WorkerSettings(lease_s=30, max_attempts=3, notify_queue_url=""),
             clock=self.clock.now,
         )
 

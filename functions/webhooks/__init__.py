@@ -1,0 +1,1 @@
+"""Where a client wants to be told: endpoints, their secrets, the log of deliveries."""
