@@ -63,6 +63,8 @@ class NewEndpoint(_Input):
 class EndpointChange(_Input):
     """`PATCH` of an endpoint, at least one field."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"events": ["inspection.failed", "inspection.review"]}]})
+
     events: Events = UNCHANGED
     url: Address = UNCHANGED
     disabled: bool = UNCHANGED
@@ -82,6 +84,8 @@ class Rotation(_Input):
 
 class Replay(_Input):
     """`POST …/replay`: one delivery, or those of a span of time in which their messages came to be."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-01-01T00:00:00Z", "state": "dead"}]})
 
     since: AwareDatetime | None = Field(default=None, description="The first moment of the span.")
     until: AwareDatetime | None = Field(default=None, description="The moment that ends it; by default now.")

@@ -25,7 +25,10 @@ class Operation:
 
 
 class ApiDocument:
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    """`given` has values of properties that a schema can't tell, by name, for every example."""
+
+    def __init__(self, document: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> None:
+        self._given = given or {}
         self._schemas = document["components"]["schemas"]
         self.operations = [
             _operation(method.upper(), path, described)
@@ -35,7 +38,7 @@ class ApiDocument:
 
     def example(self, schema: Schema, given: Mapping[str, Any]) -> Any:
         """A small value that is right; `given` has those of properties that a schema can't tell, by name."""
-        schema = self.resolved(schema)
+        schema, given = self.resolved(schema), {**self._given, **given}
         if "const" in schema:
             return schema["const"]
         for known in ("examples", "enum"):

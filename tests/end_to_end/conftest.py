@@ -12,6 +12,7 @@ from scrutineer.local.settings import StackSettings
 from scrutineer.local.stack import LocalStack
 from tests.end_to_end.desk import Desk, sample_body
 from tests.end_to_end.issuer import Issuer
+from tests.fakes.http_endpoint import HttpEndpoint, serving
 from tests.unit.endpoint_container.checkpoints import write_clip
 
 QUEUES = ("PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue", "SpreadQueue")
@@ -26,7 +27,11 @@ FAST = StackSettings(
         "ArchiveFunction": {"ARCHIVE_AFTER_S": "2"},
     },
     visibility_timeout_s=dict.fromkeys(QUEUES, 8),
-    schedule_s={"SweeperFunctionEveryMinute": 1.0, "ArchiveFunctionEveryMinute": 1.0},
+    schedule_s={
+        "SweeperFunctionEveryMinute": 1.0,
+        "ArchiveFunctionEveryMinute": 1.0,
+        "NotifyFunctionEveryMinute": 2.0,
+    },
     default_max_slots=6,
 )
 
@@ -39,12 +44,20 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[LocalStack]:
+def receiver() -> Iterator[HttpEndpoint]:
+    """Where webhooks may go; what came in stays in `requests`."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, receiver: HttpEndpoint) -> Iterator[LocalStack]:
     clip = write_clip(tmp_path_factory.mktemp("clip"))
     own = {
         "data_dir": tmp_path_factory.mktemp("stack"),
         "further_models": {"EmbeddingEndpointUrl": clip},
         "parameters": {**issuer.parameters, "HotReads": "dynamodb"},
+        "environment": {"LOCAL_WEBHOOKS": f"127.0.0.1:{receiver.server_port}"},
     }
     settings = StackSettings(**{**vars(FAST), **own})
     with LocalStack(settings) as running:
@@ -74,9 +87,9 @@ def anybody(stack: LocalStack) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def desk(client: httpx.Client, anybody: httpx.Client) -> Desk:
+def desk(client: httpx.Client, anybody: httpx.Client, receiver: HttpEndpoint) -> Desk:
     """Where clients, keys, members and plans are made."""
-    return Desk(client, anybody)
+    return Desk(client, anybody, receiver.url)
 
 
 @pytest.fixture

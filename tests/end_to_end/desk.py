@@ -36,10 +36,14 @@ class Issued:
 
 
 class Desk:
-    """`http` is an admin's, `anybody` has no credential. A change that is refused fails the test, with the answer."""
+    """`http` is an admin's, `anybody` has no credential; webhooks may go to `hook_url`.
 
-    def __init__(self, http: httpx.Client, anybody: httpx.Client) -> None:
+    A change that is refused fails the test, with the answer.
+    """
+
+    def __init__(self, http: httpx.Client, anybody: httpx.Client, hook_url: str) -> None:
         self.http = http
+        self.hook_url = hook_url
         self._anybody = anybody
 
     def plan(self, name: str, **limits: Any) -> str:
@@ -74,6 +78,15 @@ class Desk:
         who = {"name": "somebody", "issuer": issuer, "subject": subject, "role": role}
         member_id: str = self._done("POST", f"{CLIENTS}/{client_id}/members", who)["member_id"]
         return member_id
+
+    def endpoint(self, client_id: str, path: str = "", events: tuple[str, ...] = ("*",)) -> dict[str, Any]:
+        """A webhook endpoint of the client, with its secret."""
+        key = self.key(client_id, "client-admin").secret
+        body = {"url": f"{self.hook_url}{path}", "events": list(events)}
+        answer = self.send("POST", "/v1/webhooks", body, x_api_key=key)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """As somebody else: with these headers and without the admin's key."""

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -295,18 +295,18 @@ def test_while_secrets_overlap_either_verifies_and_then_only_the_new_one(
 
 
 @pytest.fixture
-def many(database: Database, endpoint: IssuedEndpoint) -> Iterator[int]:
+def many(database: Database, endpoint: IssuedEndpoint) -> int:
     ended(database)
     (row,) = rows(database)
     for number in range(39):
         copy(database, row, f"msg_{number}")
-    yield 40
+    return 40
 
 
 def copy(database: Database, row: Row, delivery_id: str) -> None:
     database.execute(
-        "INSERT INTO webhook_deliveries (delivery_id, endpoint_id, client_id, inspection_id, event, next_at, created_at,"
-        " updated_at) VALUES (%s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        "INSERT INTO webhook_deliveries (delivery_id, endpoint_id, client_id, inspection_id, event, next_at,"
+        " created_at, updated_at) VALUES (%s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
         (delivery_id, row["endpoint_id"], row["client_id"], row["inspection_id"], row["event"]),
     )
 

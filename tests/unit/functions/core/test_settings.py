@@ -79,7 +79,7 @@ STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
         | INVOKE
         | FORMAT
         | HOURS
-        | {"SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5", "HELD_PER_MINUTE": "120"},
+        | {"SPREAD_QUEUE_URL": "http://spread", "SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5", "HELD_PER_MINUTE": "120"},
     ),
 ]
 
