@@ -374,7 +374,8 @@ def test_one_slow_receiver_holds_up_nobody_else(database: Database, endpoints: E
     b = rows(database)[-1]
     for number in range(19):
         copy(database, b, f"msg_b{number}")
-    all_b, late, at_once, most = threading.Event(), [], [0], [0]
+    all_b, at_once, most = threading.Event(), [0], [0]
+    late: list[Got] = []
     counting = threading.Lock()
 
     def answer(got: Got) -> int:
