@@ -115,7 +115,7 @@ def test_the_environment_is_read_by_settings_and_powertools_alone(root: Path) ->
 
 
 def test_visibility_timeout_is_six_times_the_functions(event_sources: list[tuple[Any, Any, Any]]) -> None:
-    assert len(event_sources) == 6
+    assert len(event_sources) == 7
     for _, function, queue in event_sources:
         assert queue["VisibilityTimeout"] >= 6 * function["Timeout"], function["Handler"]
 
