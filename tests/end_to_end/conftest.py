@@ -57,7 +57,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, receiver: Ht
         "data_dir": tmp_path_factory.mktemp("stack"),
         "further_models": {"EmbeddingEndpointUrl": clip},
         "parameters": {**issuer.parameters, "HotReads": "dynamodb"},
-        "environment": {"LOCAL_WEBHOOKS": f"127.0.0.1:{receiver.server_port}"},
+        "function_environment": {
+            **FAST.function_environment,
+            **{
+                teller: {"OUTWARD_LOCAL": f"127.0.0.1:{receiver.server_port}"}
+                for teller in ("NotifyFunction", "WebhooksFunction")
+            },
+        },
     }
     settings = StackSettings(**{**vars(FAST), **own})
     with LocalStack(settings) as running:
