@@ -24,6 +24,7 @@ SETTINGS = {
     "API_STAGE": "That stage.",
     "AWS_LAMBDA_LOG_FORMAT": "Lambda's own lines as `JSON` too.",
     "AWS_LAMBDA_LOG_LEVEL": "The least severe line that Lambda keeps.",
+    "BULK_AT_ONCE": "Bulk inspections that the endpoint holds at once.",
     "BUCKET": "The inspection bucket.",
     "CLOSING_TIME": "What becomes at closing time of what is on its way: `drain` or `hold`.",
     "DATABASE_AUTH": "`iam` (a token signed at each connect, through RDS Proxy) or `password`.",
@@ -62,8 +63,10 @@ SETTINGS = {
     "SERVICE_OPENS": "When the service opens: `HH:MM`; the same time as `SERVICE_CLOSES` is always open.",
     "SERVICE_TIMEZONE": "Their time zone, by its name in the IANA database.",
     "SPREAD_QUEUE_URL": "The queue of batches that are due.",
+    "RUNNING_AT_ONCE": "Interactive inspections that the endpoint holds at once.",
     "STACK_NAME": "How the names of our keys and usage plans in API Gateway begin.",
     "SWEEP_AFTER_S": "Seconds that a commit may stay without its message before the sweeper sends one.",
+    "WAITING_AT_ONCE": "How many more clients may wait for their answers before overload is answered by 202 at once.",
 }
 
 

@@ -234,6 +234,11 @@ class Inspection(_Output):
     failure: Failure | None
     accepted_at: datetime
     expires_at: datetime | None = Field(description="When it ends as `expired` unless it is final.")
+    estimated_start_at: datetime | None = Field(
+        default=None,
+        description="About when the model begins with it, while it waits its turn: from the time the last ones took and"
+        " what stands before it. Not in lists.",
+    )
     held_until: datetime | None = Field(
         default=None, description="Accepted outside the service hours: nothing is done before then."
     )

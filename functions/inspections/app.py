@@ -23,7 +23,7 @@ from core.contract import (
     UploadsInput,
 )
 from core.cursor import decode_cursor, encode_cursor
-from core.database import Database
+from core.database import Database, Row
 from core.endings import Endings
 from core.erasure import Erasure
 from core.errors import AlreadyFinal, NotFound, Unavailable
@@ -32,6 +32,8 @@ from core.hot_results import HotResults
 from core.hours import time_of_day
 from core.identifiers import is_identifier
 from core.inspection_records import InspectionRecords
+from core.lane_load import LaneLoad
+from core.lanes import Lane
 from core.observability import logger, metrics, traced
 from core.presentation import present, present_accepted
 from core.problem_responses import answer_with_problems, described_problems
@@ -50,6 +52,8 @@ ANSWERING_TAKES_S = 2  # kept back from the function's own time for reading the 
 app = APIGatewayRestResolver(enable_validation=True)
 answer_with_problems(app)
 
+LONGEST_DEADLINE_MS = 86_400_000
+BEFORE_THE_MODEL = frozenset({State.ACCEPTED, State.PRECHECKED})
 FROM_ARCHIVE = {front_door.SERVED_FROM: "archive"}
 
 PROBLEMS = described_problems(400, 401, 403, 404, 409, 413, 415, 429, 501, 503)
@@ -63,6 +67,7 @@ class Services:
     accept: Accept
     erasure: Erasure
     service: Service
+    load: LaneLoad
     hot: HotResults | None = None
 
 
@@ -77,7 +82,8 @@ def services() -> Services:
     gather = open_photo_sources(settings.photos, settings.bucket)
     accept = Accept(records, store, handover, service, gather)
     hot = open_hot_results(settings.hot)
-    return Services(database, records, UsageRecords(database), accept, Erasure(database, store), service, hot)
+    load = LaneLoad(database, settings.limits)
+    return Services(database, records, UsageRecords(database), accept, Erasure(database, store), service, load, hot)
 
 
 @cache
@@ -110,7 +116,9 @@ def create_uploads(body: Annotated[UploadsInput, Body()]) -> Response[str]:
     summary="Have photos inspected",
     description="Waits for the verdict as `Prefer` says: `wait=N` seconds (the plan's default and limit: 20 and 25) or "
     "`respond-async`. The same `Idempotency-Key` with the same request leads to the same inspection. Outside the "
-    "service hours it is accepted and answered at once, with `held_until`.",
+    "service hours it is accepted and answered at once, with `held_until`; so it is, with `estimated_start_at`, where "
+    "as many run and wait in its lane as may. `Prefer` only says how long to wait; with `X-Deadline-Ms` the "
+    "inspection ends as `expired` (`deadline_exceeded`) where its verdict can't be had in time.",
     responses={
         200: {"description": "Final", "content": {"application/json": {"model": Inspection}}},
         202: {"description": "Accepted and stored; ask again", "content": {"application/json": {"model": Inspection}}},
@@ -124,19 +132,27 @@ def create_inspection(
         str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
     ] = None,
     prefer: Annotated[str | None, Header(alias="Prefer", max_length=200)] = None,
+    deadline_ms: Annotated[int | None, Header(alias="X-Deadline-Ms", ge=1, le=LONGEST_DEADLINE_MS)] = None,
 ) -> Response[str]:
     allowance = services().usage.allowance(_client_id())
-    wait_s = preferred_wait_s(prefer, default_s=allowance.default_wait_s, longest_s=allowance.max_wait_s)
-    acceptance = services().accept(body, _client_id(), allowance, idempotency_key)
+    default_s = allowance.default_wait_s if body.lane is Lane.INTERACTIVE else 0
+    wait_s = preferred_wait_s(prefer, default_s=default_s, longest_s=allowance.max_wait_s)
+    acceptance = services().accept(body, _client_id(), allowance, idempotency_key, deadline_ms=deadline_ms)
     metrics.add_metric("InspectionsAccepted", "Count", 0 if acceptance.stored is None else 1)
     logger.append_keys(inspection_id=acceptance.inspection_id)
     if acceptance.held_s:
         wait_s = 0  # hours would be too long
     left_s = app.lambda_context.get_remaining_time_in_millis() / 1000 - ANSWERING_TAKES_S
     served: dict[str, str] = {}
+    retry_s = 1
     try:
+        if wait_s and not _may_wait(acceptance.inspection_id, body.lane):
+            metrics.add_metric("OverloadAnswers", "Count", 1)
+            wait_s = 0
+        if deadline_ms is not None:
+            left_s = min(left_s, deadline_ms / 1000)
         wait_until_final(services().records, acceptance.inspection_id, min(wait_s, left_s))
-        inspection = _own_inspection(acceptance.inspection_id)
+        inspection, retry_s = _own_inspection_and_retry(acceptance.inspection_id)
     except Unavailable:
         archived = _archived(acceptance.inspection_id)
         if archived is not None:
@@ -147,7 +163,7 @@ def create_inspection(
             raise
     headers = {"Location": f"/v1/inspections/{inspection.id}", "Preference-Applied": _applied(wait_s), **served}
     if not inspection.final:
-        headers["Retry-After"] = str(acceptance.held_s or 1)
+        headers["Retry-After"] = str(acceptance.held_s or retry_s)
     return _json(200 if inspection.final else 202, inspection.model_dump_json(), headers)
 
 
@@ -164,7 +180,8 @@ def create_inspection(
 )
 def get_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Response[str]:
     try:
-        return _json(200, _own_inspection(inspection_id).model_dump_json())
+        inspection, _ = _own_inspection_and_retry(inspection_id)
+        return _json(200, inspection.model_dump_json())
     except Unavailable:
         archived = _archived(inspection_id)
         if archived is None:
@@ -304,10 +321,29 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _own_inspection(inspection_id: str) -> Inspection:
+    return present(_own_row(inspection_id))
+
+
+def _own_inspection_and_retry(inspection_id: str) -> tuple[Inspection, int]:
+    """With its estimated start while it waits its turn; and in how many seconds asking again may be worth it."""
+    row = _own_row(inspection_id)
+    inspection = present(row)
+    if inspection.state not in BEFORE_THE_MODEL or inspection.held_until or row["running"]:
+        return inspection, 1
+    position = services().load.position(inspection_id, _client_id(), inspection.lane)
+    return inspection.model_copy(update={"estimated_start_at": position.begins_at}), position.retry_after_s
+
+
+def _may_wait(inspection_id: str, lane: Lane) -> bool:
+    load = services().load
+    return load.may_be_waited_for(load.position(inspection_id, _client_id(), lane))
+
+
+def _own_row(inspection_id: str) -> Row:
     row = services().records.find(_client_id(), inspection_id) if is_identifier(inspection_id, "insp") else None
     if row is None:
         raise NotFound("There is no such inspection.")
-    return present(row)
+    return row
 
 
 def _archived(inspection_id: str) -> Inspection | None:

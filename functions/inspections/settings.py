@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.hours import ServiceHours
-from core.lanes import LaneUrls, lane_urls
-from core.settings import DatabaseSettings, HotReadSettings, PhotoSettings, hours_setting, text
+from core.lane_load import LaneLimits
+from core.lanes import Lane, LaneUrls, lane_urls
+from core.settings import DatabaseSettings, HotReadSettings, PhotoSettings, hours_setting, number, text
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Settings:
     hours: ServiceHours
     precheck_queue_urls: LaneUrls
     photos: PhotoSettings
+    limits: LaneLimits
     hot: HotReadSettings | None
 
     @classmethod
@@ -25,5 +27,12 @@ class Settings:
             hours=hours_setting(env),
             precheck_queue_urls=lane_urls(env, "PRECHECK"),
             photos=PhotoSettings.from_environment(env),
+            limits=LaneLimits(
+                running={
+                    Lane.INTERACTIVE: number(env, "RUNNING_AT_ONCE", least=1),
+                    Lane.BULK: number(env, "BULK_AT_ONCE", least=1),
+                },
+                waiting=number(env, "WAITING_AT_ONCE"),
+            ),
             hot=HotReadSettings.from_environment(env),
         )

@@ -62,6 +62,7 @@ class InMemoryRecords(InspectionRecords):
             "sequence": sequence,
             "inspection_id": request.inspection_id,
             "state": self.state_of.get(request.inspection_id, State.ACCEPTED).value,
+            "running": 0,
             "lane": request.lane.value,
             "checklist": request.checklist,
             "checklist_version": request.checklist_version,

@@ -49,6 +49,7 @@ FORMAT = {"FORMAT_QUEUE_URL": "http://format"}
 BUCKET = {"BUCKET": "photos"}
 HOT = {"HOT_RESULTS_TABLE": "hot", "HOT_RESULTS_DAYS": "7"}
 PHOTOS = {"PHOTO_BUCKETS": "a,b", "PHOTO_BUCKETS_OWNER": "1", "HTTPS_PHOTOS": "true", "OUTWARD_LOCAL": ""}
+LIMITS = {"RUNNING_AT_ONCE": "15", "WAITING_AT_ONCE": "5", "BULK_AT_ONCE": "5"}
 ENDPOINT = {"ENDPOINT": "http://model", "FALLBACK_ENDPOINT": ""}
 HOURS = {"SERVICE_OPENS": "06:00", "SERVICE_CLOSES": "24:00", "SERVICE_TIMEZONE": "Asia/Kolkata"}
 HOLDING = HOURS | {"CLOSING_TIME": "hold"}
@@ -61,7 +62,7 @@ SIGN_IN = {
 }
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (AuthorizerSettings.from_environment, DATABASE | SIGN_IN),
-    (InspectionsSettings.from_environment, DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | HOT),
+    (InspectionsSettings.from_environment, DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | HOT | LIMITS),
     (PrecheckSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | PRECHECK | INVOKE),
     (InvokeSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | INVOKE | FORMAT | ENDPOINT),
     (NotifySettings.from_environment, DATABASE | {"LEASE_S": "75", "OUTWARD_LOCAL": ""}),

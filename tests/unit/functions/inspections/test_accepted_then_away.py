@@ -13,6 +13,7 @@ from inspections import app
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
+from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
@@ -37,7 +38,9 @@ def test_the_answer_is_202_from_what_was_stored(monkeypatch: pytest.MonkeyPatch,
         records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})), always_open()
     )
     database = FakeDatabase()
-    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store), always_open())
+    services = app.Services(
+        database, records, FixedUsage(), accept, Erasure(database, store), always_open(), lane_load(database)
+    )
     monkeypatch.setattr(app, "services", lambda: services)
     event = rest_event("POST", "/v1/inspections", headers={"Prefer": prefer}, body=request_body(reference="AWB-7"))
     answer = ask(app.app, event, FakeDatabase())

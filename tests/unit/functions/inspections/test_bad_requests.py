@@ -22,6 +22,7 @@ from inspections import app
 from tests.fakes.api_gateway import Answer, FakeContext, ask, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
+from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import bomb, photo
 from tests.fakes.queues import InMemoryQueue, both_lanes
@@ -62,7 +63,9 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
         records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})), always_open(), sources
     )
     database = FakeDatabase()
-    services = app.Services(database, records, FixedUsage(), accept, Erasure(database, store), always_open())
+    services = app.Services(
+        database, records, FixedUsage(), accept, Erasure(database, store), always_open(), lane_load(database)
+    )
     monkeypatch.setattr(app, "services", lambda: services)
     return Gateway(records, store, queue)
 

@@ -18,6 +18,7 @@ from tests.fakes.api_gateway import Answer, ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.hot_results import InMemoryResults
 from tests.fakes.inspections import request_body
+from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
@@ -48,6 +49,7 @@ class Front:
             accept,
             Erasure(FakeDatabase(), store),
             always_open(),
+            lane_load(FakeDatabase()),
             self.hot,
         )
         monkeypatch.setattr(app, "services", lambda: self.services)
