@@ -18,6 +18,7 @@ from inspections import app
 from scrutineer.local.database import Database as Server
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
+from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
@@ -145,7 +146,9 @@ def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.Mo
     """No 202 without durability: 503 with Retry-After, no row, no message - and all is well once it is back."""
     records, store, queue = InspectionRecords(database), InMemoryStore(), InMemoryQueue()
     accept = Accept(records, store, Handover(database, both_lanes({State.ACCEPTED: queue})), always_open())
-    services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store), always_open())
+    services = app.Services(
+        database, records, UsageRecords(database), accept, Erasure(database, store), always_open(), lane_load(database)
+    )
     monkeypatch.setattr(app, "services", lambda: services)
     post = rest_event("POST", "/v1/inspections", body=request_body(), headers={"Prefer": "respond-async"})
     request = new_request()

@@ -18,6 +18,7 @@ from core.usage import UsageRecords
 from inspections import app
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
+from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
@@ -134,6 +135,7 @@ def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch
         Accept(records, InMemoryStore(), Handover(database, both_lanes({State.ACCEPTED: queue})), always_open()),
         Erasure(database, InMemoryStore()),
         always_open(),
+        lane_load(database),
     )
     monkeypatch.setattr(app, "services", lambda: services)
     theirs = accepted(database, client_id="client-b")

@@ -17,6 +17,7 @@ from core.usage import UsageRecords
 from core.work_records import Claimed, WorkRecords
 from inspections import app
 from tests.fakes.api_gateway import Answer, ask, rest_event
+from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.requests import RESULT, accepted
 from tests.fakes.service import always_open
@@ -29,7 +30,9 @@ Ask = Callable[..., Answer]
 def request_(database: Database, monkeypatch: pytest.MonkeyPatch) -> Ask:
     store, records = InMemoryStore(), InspectionRecords(database)
     accept = Accept(records, store, Handover(database, {}), always_open())
-    services = app.Services(database, records, UsageRecords(database), accept, Erasure(database, store), always_open())
+    services = app.Services(
+        database, records, UsageRecords(database), accept, Erasure(database, store), always_open(), lane_load(database)
+    )
     monkeypatch.setattr(app, "services", lambda: services)
 
     def request(method: str, path: str, client_id: str = "client-a", **headers: str) -> Answer:
