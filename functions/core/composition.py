@@ -3,19 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from core import aws
 from core.database import Database
 from core.delivery_nudge import DeliveryNudge
 from core.handover import Handover
 from core.held_records import HeldRecords
-from core.hot_results import DynamoResults
 from core.lanes import LaneUrls
 from core.outward import Outward
 from core.photo_buckets import PhotoBuckets
 from core.photo_sources import PhotoSources
 from core.queues import SqsQueue
-from core.result_archive import ResultArchive
 from core.service import Service
 from core.settings import DatabaseSettings, HoldingSettings, HotReadSettings, PhotoSettings, WorkerSettings
 from core.states import State
@@ -23,6 +22,10 @@ from core.storage import S3ObjectStore
 from core.uploads import PhotoUploads
 from core.work_records import Claimed, WorkRecords
 from core.worker import Hold, Outcome, StageWorker, never_held
+
+if TYPE_CHECKING:
+    from core.hot_results import DynamoResults
+    from core.result_archive import ResultArchive
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,18 @@ def open_handover(database: Database, queue_urls: Mapping[State, LaneUrls]) -> H
     return Handover(database, queues)
 
 
-def open_hot_results(settings: HotReadSettings | None) -> DynamoResults | None:
+def open_hot_results(settings: HotReadSettings | None) -> "DynamoResults | None":
     """None where hot reads are off."""
+    from core.hot_results import DynamoResults
+
     return DynamoResults(aws.dynamodb, settings.table, settings.days) if settings else None
 
 
-def open_archive(database: Database, bucket: str, hot: HotReadSettings | None) -> ResultArchive:
+def open_archive(database: Database, bucket: str, hot: HotReadSettings | None) -> "ResultArchive":
     """Writes results to the bucket and, where hot reads are on, to their table."""
+    # Most functions archive nothing and need none of the contract's models.
+    from core.result_archive import ResultArchive
+
     return ResultArchive(database, S3ObjectStore(aws.s3(), bucket), open_hot_results(hot))
 
 
@@ -72,7 +80,7 @@ def open_stage(
     database: DatabaseSettings,
     worker: WorkerSettings,
     queue_urls: Mapping[State, LaneUrls],
-    archive: Callable[[Database], ResultArchive] | None = None,
+    archive: "Callable[[Database], ResultArchive] | None" = None,
     holding: HoldingSettings | None = None,
 ) -> Stage:
     """`queue_urls`: the stage's own queues under the state it takes, the next one's under the state it leads to.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from core.database import Database, Row
 from core.errors import QuotaExceeded
+from core.held_records import HeldRecords
 from core.inspection_records import InspectionRecords
 from core.presentation import present
 from core.reuse import content_hash
 from core.states import State
 from core.work_records import Claimed, WorkRecords
+from sweeper.stuck_records import StuckRecords
 from tests.fakes.inspections import photo_entry
 from tests.fakes.requests import RESULT, new_request
 
@@ -98,6 +101,16 @@ def test_it_is_noted_and_counted_as_any_other(database: Database) -> None:
     )
     assert [(row["state"], row["code"]) for row in events] == [("accepted", None), ("passed", "reused")]
     assert counted(database) == (2, 0)
+
+
+def test_outside_the_service_hours_as_well(database: Database) -> None:
+    first = judged(database)
+    second, origin = ask(database, held_until=datetime(2100, 1, 1, tzinfo=UTC))
+    assert origin == first
+    shown = present(found(database, second))
+    assert (shown.final, shown.held_until) == (True, None)
+    assert counted(database) == (2, 0)
+    assert HeldRecords(database).due(9) == []
 
 
 def test_quota_holds_for_it(database: Database) -> None:
@@ -210,8 +223,6 @@ def test_equal_requests_at_once(connect: Callable[[], Database]) -> None:
 
 
 def test_the_sweeper_and_workers_leave_it_alone(database: Database) -> None:
-    from sweeper.stuck_records import StuckRecords
-
     judged(database)
     second, _ = ask(database)
     database.execute("UPDATE rvpxbverification_request_data SET updated_at = updated_at - INTERVAL 1 DAY")

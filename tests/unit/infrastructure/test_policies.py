@@ -184,6 +184,18 @@ def test_one_key_closes_all_that_is_kept(resources: Mapping[str, Any], nested: M
     assert resources["DataKey"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
+def test_the_table_for_hot_reads_is_there_by_choice_closed_and_recoverable(resources: Mapping[str, Any]) -> None:
+    table = resources["HotResults"]
+    assert table["Condition"] == "ReadsHot"
+    assert table["Properties"]["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": {"Fn::GetAtt": ["DataKey", "Arn"]},
+    }
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
 def test_whatever_is_written_to_the_bucket_ages_out(resources: Mapping[str, Any]) -> None:
     rules = resources["InspectionBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     aged = {f"{rule['Prefix']}*" for rule in rules if "ExpirationInDays" in rule}

@@ -55,6 +55,16 @@ class Front:
         return self.accept(body, client_id, GENEROUS, key)
 
 
+def test_a_request_that_ended_with_an_earlier_verdict_is_not_queued() -> None:
+    front = Front()
+    front.records.reusable = "insp_earlier"
+    acceptance = front.post()
+    assert front.order == ["put", "put", "put", "add"]
+    assert acceptance.reused_from == "insp_earlier"
+    assert acceptance.stored is not None
+    assert acceptance.stored.content_hash is not None
+
+
 def test_photos_then_row_then_message() -> None:
     front = Front()
     acceptance = front.post(reference="waybill 7")

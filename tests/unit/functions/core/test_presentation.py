@@ -68,6 +68,12 @@ def test_accepted() -> None:
     )
 
 
+def test_a_reused_verdict_took_no_stage() -> None:
+    row = PASSED | {"reused_from": "insp_y", "prechecked_ms": None, "inferred_ms": None, "timings_ms": "{}"}
+    inspection = present(row)
+    assert (inspection.reused_from, inspection.timings_ms) == ("insp_y", {"total": 950.8})
+
+
 def test_moments_are_utc() -> None:
     assert present(ACCEPTED).accepted_at == MOMENT.replace(tzinfo=UTC)
     assert "2026-01-02T03:04:05.678901Z" in present(ACCEPTED).model_dump_json()

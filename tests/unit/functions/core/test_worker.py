@@ -65,6 +65,7 @@ class Bench:
         self.clock = FakeClock()
         self.records = ToldRecords(answer, lost=lost)
         self.own, self.following = InMemoryQueue(), InMemoryQueue()
+        self.ended: list[tuple[str, int]] = []  # with how many steps had been stored by then
         self.worker = StageWorker(
             takes=takes,
             work=work or (lambda claimed: Advanced(State.PRECHECKED)),
@@ -72,6 +73,7 @@ class Bench:
             handover=Handover(FakeDatabase(), both_lanes({State.ACCEPTED: self.own, State.PRECHECKED: self.following})),
             settings=WorkerSettings(lease_s=30, max_attempts=3, notify_queue_url=""),
             clock=self.clock.now,
+            on_final=lambda inspection_id: self.ended.append((inspection_id, len(self.records.steps))),
         )
 
 
@@ -96,6 +98,16 @@ def test_verdict_is_stored_and_nobody_told() -> None:
     bench.worker.run(ID)
     assert bench.records.steps == [("result", {"outcome": "passed"})]
     assert bench.following.sent == []
+
+
+@pytest.mark.parametrize("step", [Judged({}), Ended(State.ERROR, "x", "y"), Advanced(State.PRECHECKED)])
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_end_is_said_after_its_commit_and_never_without_one(step: Outcome, lost: bool) -> None:
+    claim = claimed()
+    bench = Bench(claim, lambda claimed: step, lost=lost)
+    bench.worker.run(claim.inspection_id)
+    ended = not lost and not isinstance(step, Advanced)
+    assert bench.ended == ([(claim.inspection_id, 1)] if ended else [])
 
 
 def test_rejection_is_stored() -> None:
