@@ -1,7 +1,10 @@
 """The connection under fire: deadlocks, a server that restarts, one that is away, one that only reads."""
 
+import socket
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +15,7 @@ from core.erasure import Erasure
 from core.errors import Unavailable
 from core.handover import Handover
 from core.inspection_records import InspectionRecords
+from core.settings import DatabaseSettings
 from core.states import State
 from core.usage import UsageRecords
 from inspections import app
@@ -140,6 +144,17 @@ def test_connection_killed_inside_a_transaction(database: Database, connect: Cal
     with pytest.raises(Unavailable):
         database.transaction(work)
     assert attempts(database, inspection_id) == 0
+
+
+def test_server_that_says_nothing(settings: DatabaseSettings) -> None:
+    """As a proxy does that waits for its database: the caller decides how long that is borne."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = replace(settings, port=silent.getsockname()[1])
+        database = Database(address, read_timeout_s=0.3)
+        start = time.monotonic()
+        with pytest.raises(Unavailable):
+            database.one("SELECT 1")
+        assert 0.2 < time.monotonic() - start < 2
 
 
 def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

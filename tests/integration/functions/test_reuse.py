@@ -11,7 +11,6 @@ import pytest
 
 from core.database import Database, Row
 from core.errors import QuotaExceeded
-from core.held_records import HeldRecords
 from core.inspection_records import InspectionRecords
 from core.presentation import present
 from core.reuse import content_hash
@@ -110,7 +109,6 @@ def test_outside_the_service_hours_as_well(database: Database) -> None:
     shown = present(found(database, second))
     assert (shown.final, shown.held_until) == (True, None)
     assert counted(database) == (2, 0)
-    assert HeldRecords(database).due(9) == []
 
 
 def test_quota_holds_for_it(database: Database) -> None:
