@@ -3,7 +3,6 @@
 All raise RequestFailed for a problem, UserError for a photo that can't be read or a gateway that can't be reached.
 """
 
-import base64
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 from scrutineer.connection import GatewayConnection, Json
 from scrutineer.errors import UserError
+from scrutineer.photo_input import hand_in, inline
 
 SERVER_WAIT_S = 20
 
@@ -33,7 +33,7 @@ class Client:
 
     def inspect(
         self,
-        photos: Sequence[Path],
+        photos: Sequence[Path | str],
         *,
         item: Mapping[str, Any],
         checklist: str,
@@ -42,11 +42,15 @@ class Client:
         wait_s: int = 60,
         waiting: Callable[[str], None] = lambda state: None,
     ) -> Json:
-        """The inspection, final unless `wait_s` seconds ran out first; `waiting` hears its state at every look."""
+        """The inspection, final unless `wait_s` seconds ran out first; `waiting` hears its state at every look.
+
+        A photo is a file, or the address of one as text. Files that are together too large for a request are uploaded
+        first.
+        """
         body: Json = {
             "checklist": checklist,
             "item": dict(item),
-            "photos": [_photo(photo) for photo in photos],
+            "photos": hand_in(photos, self._connection),
         }
         if reference is not None:
             body["reference"] = reference
@@ -67,23 +71,15 @@ class Client:
 
     def embed(self, inputs: Sequence[str | Path]) -> Json:
         """Texts, and photos by their path, as vectors of length 1 in one space, in that order."""
-        sent = [{"text": given} if isinstance(given, str) else {"photo": _photo(given)} for given in inputs]
+        sent = [{"text": given} if isinstance(given, str) else {"photo": inline(given)} for given in inputs]
         return self._connection.request("POST", "/v1/embeddings/batch", json={"inputs": sent}).content
 
     def describe(self, photos: Sequence[Path], *, question: str | None = None, report: bool = False) -> Json:
         """What the photos show: a caption, the answer to a question, or a report; not both of these."""
-        body: Json = {"photos": [_photo(photo) for photo in photos], "kind": "report" if report else "caption"}
+        body: Json = {"photos": [inline(photo) for photo in photos], "kind": "report" if report else "caption"}
         if question is not None:
             body |= {"kind": "question", "question": question}
         return self._connection.request("POST", "/v1/descriptions", json=body).content
-
-
-def _photo(path: Path) -> Json:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    return {"name": path.name[:100], "data": base64.b64encode(data).decode()}
 
 
 def _header(idempotency_key: str) -> str:

@@ -12,7 +12,7 @@ from core import aws
 from core.accept import Accept
 from core.batch_objects import S3BatchObjects
 from core.batch_queue import BatchMessage, SqsBatchQueue
-from core.composition import open_database, open_handover
+from core.composition import open_database, open_handover, open_photo_sources
 from core.endings import Endings
 from core.inspection_records import InspectionRecords
 from core.observability import logger, metrics, traced
@@ -37,7 +37,13 @@ def worker() -> Spread:
     work = BatchWork(database, settings.lease_s)
     objects = S3BatchObjects(aws.s3(), settings.bucket)
     handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_urls})
-    accept = Accept(records, S3ObjectStore(aws.s3(), settings.bucket), handover, Service(database, settings.hours))
+    accept = Accept(
+        records,
+        S3ObjectStore(aws.s3(), settings.bucket),
+        handover,
+        Service(database, settings.hours),
+        open_photo_sources(settings.photos, settings.bucket),
+    )
     return Spread(
         work=work,
         read=ReadLines(work, accept, UsageRecords(database), objects),

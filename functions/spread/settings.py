@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.hours import ServiceHours
 from core.lanes import LaneUrls, lane_urls
-from core.settings import DatabaseSettings, hours_setting, number, text
+from core.settings import DatabaseSettings, PhotoSettings, hours_setting, number, text
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Settings:
     bucket: str
     spread_queue_url: str
     precheck_queue_urls: LaneUrls
+    photos: PhotoSettings
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -28,4 +29,5 @@ class Settings:
             bucket=text(env, "BUCKET"),
             spread_queue_url=text(env, "SPREAD_QUEUE_URL"),
             precheck_queue_urls=lane_urls(env, "PRECHECK"),
+            photos=PhotoSettings.from_environment(env),
         )

@@ -10,6 +10,7 @@ from scrutineer.cli.console import err, out
 from scrutineer.cli.gateway_address import Key, Url, gateway_address
 from scrutineer.client import Client
 from scrutineer.errors import UserError
+from scrutineer.photo_input import is_address
 from scrutineer.report import show
 
 EXIT_CODES = {"passed": 0, "failed": 3, "review": 4, "rejected": 5}
@@ -17,7 +18,7 @@ NOT_FINAL, ENDED_WITHOUT_VERDICT = 6, 7
 
 
 def inspect(
-    photos: Annotated[list[Path], typer.Argument(help="The photos, as files.", exists=True, dir_okay=False)],
+    photos: Annotated[list[str], typer.Argument(help="The photos: files, or addresses (https://…, s3://…).")],
     item: Annotated[str, typer.Option(help="What was ordered, in words.")],
     checklist: Annotated[str, typer.Option(help="The checklist to go by.")] = "reverse-pickup",
     attribute: Annotated[
@@ -37,7 +38,7 @@ def inspect(
     described = {"description": item, **_attributes(attribute or [])}
     with Client(found.url, found.key) as client, err.status("Sending the photos …") as status:
         inspection = client.inspect(
-            photos,
+            [photo if is_address(photo) else Path(photo) for photo in photos],
             item=described,
             checklist=checklist,
             reference=reference,

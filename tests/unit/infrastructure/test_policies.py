@@ -53,7 +53,7 @@ GRANTS = {
         "sqs:SendMessage": ["SpreadQueue"],
     },
     "Spread": {
-        "s3:GetObject": ["batches/*"],
+        "s3:GetObject": ["batches/*", "uploads/*", "PhotoBuckets"],
         "s3:PutObject": ["photos/*", "batches/*"],
         "s3:DeleteObject": ["batches/*"],
         "s3:ListBucket": ["InspectionBucket"],
