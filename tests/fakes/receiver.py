@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.errors import Unavailable
-
 
 @dataclass(frozen=True)
 class Got:
@@ -34,9 +32,3 @@ class FakeReceiver:
 
     def to(self, url: str) -> list[Got]:
         return [each for each in self.got if each.url == url]
-
-
-def reject_address(url: str) -> None:
-    """In the place of the check of an address, for all of `https://inside…`."""
-    if url.startswith("https://inside"):
-        raise Unavailable("The host does not answer.")
