@@ -35,6 +35,8 @@ def services() -> Services:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A message from the queue says nothing, so all of a batch are done when the round is."""
     found = deliver(services().deliveries, services().post, lambda: context.get_remaining_time_in_millis() / 1000)
+    if "Records" not in event:
+        services().deliveries.forget()
     metrics.add_metric("WebhooksDelivered", "Count", found.delivered)
     metrics.add_metric("WebhookAttemptsFailed", "Count", found.failed)
     metrics.add_metric("WebhooksDead", "Count", found.dead)

@@ -15,6 +15,7 @@ from notify.retries import MOST_ATTEMPTS, delay_s
 GONE = "The endpoint answered 410 Gone, which disabled it."
 CUT_OFF = "Every attempt was cut off."
 REMOVED = "The endpoint is removed."
+KEPT_DAYS, FORGOTTEN_AT_ONCE = 30, 2000
 NOTHING_TO_TELL = "What it was about is gone."
 
 
@@ -109,6 +110,14 @@ class Deliveries:
                 )
 
         self._database.transaction(work)
+
+    def forget(self) -> int:
+        """Remove some of what ended long ago from the log; how many."""
+        return self._database.execute(
+            "DELETE FROM webhook_deliveries WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL %s DAY"
+            f" AND state <> 'waiting' LIMIT {FORGOTTEN_AT_ONCE}",
+            (KEPT_DAYS,),
+        )
 
     def _claim(self, due: Due, delivery_id: str, owner: str) -> Claimed | None:
         taken = self._database.execute(

@@ -21,6 +21,7 @@ from scrutineer.cli import (
     roles,
     up,
     usage,
+    webhooks,
     whoami,
 )
 from scrutineer.cli.console import err
@@ -42,7 +43,7 @@ app.command("migrate")(migrate.migrate)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("whoami")(whoami.whoami)
 app.command("roles")(roles.roles)
-for group in (clients, keys, members, plans, usage, audit, gateway):
+for group in (clients, keys, members, plans, usage, audit, gateway, webhooks):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 

@@ -12,6 +12,7 @@ from scrutineer.cli.console import progress
 from scrutineer.errors import UserError
 from scrutineer.local.settings import ROOT, StackSettings
 from scrutineer.running_stack import RunningStack
+from scrutineer.webhook_listener import LISTENS_AT
 
 if TYPE_CHECKING:
     from scrutineer.local.stack import LocalStack
@@ -23,6 +24,7 @@ EMBEDDINGS, DESCRIPTIONS = "EmbeddingEndpointUrl", "DescriptionEndpointUrl"
 FURTHER_FAMILIES = {EMBEDDINGS: CLIP, DESCRIPTIONS: BLIP2}
 FIRST_CLIENT = "First client"
 RECONCILE = "ReconcileFunction"
+TELLERS = ("NotifyFunction", "WebhooksFunction")
 
 
 @contextmanager
@@ -45,6 +47,7 @@ def started(
         model_dir=model.resolve(),  # a container has a working folder of its own
         data_dir=data,
         further_models={parameter: folder.resolve() for parameter, folder in further_models.items()},
+        function_environment={teller: {"OUTWARD_LOCAL": f"127.0.0.1:{LISTENS_AT}"} for teller in TELLERS},
     )
     with LocalStack(settings, progress=progress) as stack:
         yield stack, RunningStack(url=stack.url, key=first_key(stack))

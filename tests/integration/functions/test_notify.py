@@ -270,6 +270,20 @@ def test_a_finished_batch_is_told(database: Database, endpoint: IssuedEndpoint) 
     assert (told["data"]["id"], told["data"]["lines"], told["data"]["state"]) == ("batch_a", 7, "finished")
 
 
+def test_what_ended_a_month_ago_is_forgotten_and_what_waits_is_not(
+    database: Database, endpoint: IssuedEndpoint
+) -> None:
+    for _ in range(3):
+        ended(database)
+    _, waits, young = (row["delivery_id"] for row in rows(database))
+    database.execute("UPDATE webhook_deliveries SET state = 'dead' WHERE delivery_id <> %s", (waits,))
+    database.execute(
+        "UPDATE webhook_deliveries SET created_at = created_at - INTERVAL 31 DAY WHERE delivery_id <> %s", (young,)
+    )
+    assert Deliveries(database, 75).forget() == 1
+    assert [row["delivery_id"] for row in rows(database)] == [waits, young]
+
+
 # ---------------------------------------------------------------------------------------------------------- rotation
 
 
