@@ -9,7 +9,7 @@ SAM := $(SAM_VENV)/bin/sam
 SAM_VERSION := 1.170.0
 REQUIREMENTS := pyproject.toml functions/requirements.txt endpoint_container/requirements.txt
 
-.PHONY: help setup demo up test unit contract integration end-to-end check lint types template openapi docs bench bench-engine model clean
+.PHONY: help setup demo up test unit contract integration chaos end-to-end check lint types template openapi docs bench bench-engine model clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: setup ## All tests
 
 unit contract integration end-to-end: setup ## One suite alone
 	$(BIN)/python -m pytest tests/$(subst -,_,$@)
+
+chaos: setup ## Every fault at length: 10,500 inspections, a quarter of an hour
+	PYTHONPATH=functions POWERTOOLS_SERVICE_NAME=chaos POWERTOOLS_METRICS_NAMESPACE=Chaos $(BIN)/python -m tests.chaos
 
 check: lint types template test ## Lint, types, template and tests
 
@@ -65,6 +68,7 @@ bench: setup ## The benchmarks, as tables
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.precheck
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.cold_start
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.overhead
+	PYTHONPATH=functions $(BIN)/python -m benchmarks.flow --quick
 	$(BIN)/python -m benchmarks.engine
 
 bench-engine: setup ## The engine's benchmark alone; its table goes into docs/performance.md

@@ -123,10 +123,11 @@ def work_alone(endpoint: str, count: int) -> list[float]:
 
 
 @contextmanager
-def stub() -> Iterator[str]:
-    """The stub endpoint in a process of its own; its address."""
+def stub(delay_s: float = 0.0) -> Iterator[str]:
+    """The stub endpoint in a process of its own, `delay_s` an answer; its address."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.stub_endpoint", str(port)], cwd=Path(ROOT))
+    command = [sys.executable, "-m", "benchmarks.stub_endpoint", str(port), str(delay_s)]
+    process = subprocess.Popen(command, cwd=Path(ROOT))
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(200):

@@ -61,8 +61,9 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Serve on the port given as the only argument, on 127.0.0.1, until terminated."""
-    uvicorn.run(StubEndpoint().app(), host="127.0.0.1", port=int(sys.argv[1]), log_level="critical")
+    """Serve on 127.0.0.1 until terminated; the arguments are the port and the seconds that an answer takes."""
+    port, delay_s = int(sys.argv[1]), float(sys.argv[2])
+    uvicorn.run(StubEndpoint(delay_s).app(), host="127.0.0.1", port=port, log_level="critical")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Gate:
         self._lock = threading.Lock()
         self._dead = False
         self.passed: list[str] = []
+        self.killed_at = ""
 
     @property
     def reached(self) -> bool:
@@ -58,7 +59,13 @@ class Gate:
 
     def _kill(self) -> None:
         self._dead = True
+        self.killed_at = f"{self._mode} {self.passed[self._at - 1]}"
         raise Crash
+
+
+def _named(statement: str) -> str:
+    """As much of it as tells the steps over one table apart."""
+    return statement[:64]
 
 
 class GatedStore:
@@ -114,7 +121,7 @@ class GatedDatabase(Database):
         self._gate = gate
 
     def execute(self, statement: str, values: Values = None) -> int:
-        return self._gate.step(statement[:40], lambda: super(GatedDatabase, self).execute(statement, values))
+        return self._gate.step(_named(statement), lambda: super(GatedDatabase, self).execute(statement, values))
 
     def transaction(self, work: Callable[[Transaction], T]) -> T:
         def gated(transaction: Transaction) -> T:
@@ -130,7 +137,7 @@ class _GatedTransaction:
 
     def execute(self, statement: str, values: Values = None) -> int:
         # A process frozen here holds its row locks, so others only find the database busy until it goes on.
-        return self._gate.step(statement[:40], lambda: self._transaction.execute(statement, values), stalls=False)
+        return self._gate.step(_named(statement), lambda: self._transaction.execute(statement, values), stalls=False)
 
     def one(self, statement: str, values: Values = None) -> Row | None:
         return self._transaction.one(statement, values)

@@ -1,5 +1,6 @@
 """All four stages and the sweeper in one process, over a world that outlives it: database, bucket, queues, endpoint."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from core.accept import Accept
 from core.contract import InspectionInput
 from core.database import Database, Row
+from core.endpoint import Endpoint
 from core.handover import Handover
 from core.held_records import HELD_STATES, HeldRecords
 from core.hours import ServiceHours
@@ -14,9 +16,9 @@ from core.inspection_records import InspectionRecords
 from core.service import Service
 from core.settings import DatabaseSettings, WorkerSettings
 from core.states import FINAL, State
-from core.storage import capture_key
+from core.storage import ObjectStore, capture_key
 from core.work_records import Claimed, WorkRecords
-from core.worker import Outcome, StageWorker, UnknownInspection, never_held
+from core.worker import Hold, Outcome, StageWorker, UnknownInspection, never_held
 from format.format import Format
 from invoke.invoke import Invoke
 from precheck.precheck import Precheck
@@ -44,6 +46,7 @@ class Parts:
     work_records: Callable[[Database], WorkRecords] = WorkRecords
     invoke: Callable[[Any, Any], Invoke] = Invoke
     sweep: Callable[..., Swept] = sweep
+    acknowledges_first: bool = False
 
 
 @dataclass
@@ -101,22 +104,15 @@ class Program:
         )
         self._records = world.parts.inspection_records(self._database)
         self._accept = Accept(self._records, store, self._handover, service)
-        work: dict[State, Callable[[Claimed], Outcome]] = {
-            State.ACCEPTED: Precheck(store),
-            State.PRECHECKED: world.parts.invoke(store, GatedEndpoint(world.endpoint, gate)),
-            State.INFERRED: Format(store),
-        }
-        self._workers = {
-            state: StageWorker(
-                takes=state,
-                work=work[state],
-                records=world.parts.work_records(self._database),
-                handover=self._handover,
-                settings=WorkerSettings(lease_s=30, max_attempts=MAX_ATTEMPTS, notify_queue_url=""),
-                hold=self._held.hold if state in HELD_STATES else never_held,
-            )
-            for state in QUEUED
-        }
+        self._workers = stage_workers(
+            world.parts,
+            database=self._database,
+            store=store,
+            endpoint=GatedEndpoint(world.endpoint, gate),
+            handover=self._handover,
+            settings=WorkerSettings(lease_s=30, max_attempts=MAX_ATTEMPTS, notify_queue_url=""),
+            hold=self._held.hold,
+        )
 
     def post(self) -> None:
         """The client's request, always the same and with the same idempotency key."""
@@ -137,11 +133,42 @@ class Program:
                 sent.remove(message)
 
     def sweep(self) -> None:
-        self._world.parts.sweep(StuckRecords(self._database), self._handover, after_s=30, max_attempts=MAX_ATTEMPTS)
+        self._world.parts.sweep(StuckRecords(self._database), self._handover, after_s=30, max_attempts=MAX_ATTEMPTS, notify_queue_url="")
         release(self._held, self._handover, at_most=100)
 
     def close(self) -> None:
         self._database.close()
+
+
+def stage_workers(
+    parts: Parts,
+    *,
+    database: Database,
+    store: ObjectStore,
+    endpoint: Endpoint,
+    handover: Handover,
+    settings: WorkerSettings,
+    hold: Hold = never_held,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[State, StageWorker]:
+    """The worker of each queued stage, all over the same connection."""
+    work: dict[State, Callable[[Claimed], Outcome]] = {
+        State.ACCEPTED: Precheck(store),
+        State.PRECHECKED: parts.invoke(store, endpoint),
+        State.INFERRED: Format(store),
+    }
+    return {
+        state: StageWorker(
+            takes=state,
+            work=work[state],
+            records=parts.work_records(database),
+            handover=handover,
+            settings=settings,
+            hold=hold if state in HELD_STATES else never_held,
+            clock=clock,
+        )
+        for state in QUEUED
+    }
 
 
 class AnswersFirst(InspectionRecords):
