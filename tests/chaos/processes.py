@@ -173,7 +173,7 @@ class Worker(threading.Thread):
             store=store,
             endpoint=GatedEndpoint(GuardedEndpoint(world.endpoint, CircuitBreaker(hurried_clock)), gate),
             handover=Handover(database, gated_queues(world, gate)),
-            settings=WorkerSettings(lease_s=world.lease_s, max_attempts=MAX_ATTEMPTS),
+            settings=WorkerSettings(lease_s=world.lease_s, max_attempts=MAX_ATTEMPTS, notify_queue_url=""),
             clock=hurried_clock,
         )
         sources = [(state, lane) for state in QUEUED for lane in Lane]

@@ -23,6 +23,7 @@ from tests.chaos.world import World
 from tests.fakes.metrics import NoMetrics
 from tests.fakes.pipeline import Parts
 
+HALF_A_DAY = 12
 ROUNDS, ROUND_S, QUIET_S = 4, 20.0, 1.2
 LEAST_FAULT_S, FAULT_S_EACH = 2.0, 0.08
 
@@ -104,10 +105,11 @@ def heal(world: World) -> None:
     world.messages.delivery = Delivery()
     world.endpoint.behaviour = Behaviour()
     world.store.failing = 0.0
+    world.receivers.down = frozenset()
 
 
 def drain(world: World) -> None:
-    """Until everything is final and every queue is empty. Where nothing moves any more, an hour goes by, as it would
+    """Until everything is final and every queue is empty. Where nothing moves any more, time goes by, as it would
     for messages that were lost and workers that are dead; at most ROUNDS times."""
     for _ in range(ROUNDS):
         give_up, still_since, before = time.monotonic() + ROUND_S, time.monotonic(), -1
@@ -120,7 +122,7 @@ def drain(world: World) -> None:
             if time.monotonic() - still_since > QUIET_S:
                 break
             time.sleep(0.05)
-        world.pass_time()
+        world.pass_time(HALF_A_DAY)
 
 
 @contextmanager

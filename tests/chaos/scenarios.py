@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,13 +14,15 @@ from tests.chaos import database_faults
 from tests.chaos.clocks import skewed_clocks
 from tests.chaos.evidence import Evidence
 from tests.chaos.messages import QUEUED, Delivery
+from tests.chaos.receivers import address
 from tests.chaos.surroundings import Behaviour
 from tests.chaos.versions import BEFORE_LANES, FROM_A_LATER_VERSION
-from tests.chaos.world import DEATHS, FREEZING, World
+from tests.chaos.world import CLIENTS, DEATHS, FREEZING, World
 from tests.fakes.pipeline import Parts
 
 SKEW_S = 600.0
 CALM_LEASE_S = 10
+HOURS_DOWN = 8
 ENOUGH_FOR_EVERY_POINT = 300
 
 
@@ -52,6 +55,19 @@ def workers_frozen(world: World) -> Iterator[None]:
 def fronts_killed(world: World) -> Iterator[None]:
     world.kills.fronts = DEATHS
     yield
+
+
+@contextmanager
+def receiver_down(world: World) -> Iterator[None]:
+    """For eight hours: the database's moments are moved while it is down, an hour at a time."""
+    world.receivers.down = frozenset({address(CLIENTS[0])})
+    yield
+    for _ in range(HOURS_DOWN):
+        while world.due():
+            time.sleep(0.02)
+        world.pass_time(1)
+    world.others_waited = sum(1 for (url, _), _ in world.receivers.taken.items() if url != address(CLIENTS[0]))
+    world.receivers.down = frozenset()
 
 
 @contextmanager
@@ -129,6 +145,17 @@ def everywhere_killed(world: World, evidence: Evidence) -> Iterator[str]:
     """Of a long run only: a short one has not deaths enough."""
     if world.wanted >= ENOUGH_FOR_EVERY_POINT and (missing := world.kills.missing()):
         yield f"nobody was killed {', '.join(missing)}"
+
+
+def all_delivered(world: World, evidence: Evidence) -> Iterator[str]:
+    """To the one that was down once it was back, and to the others meanwhile; nothing is given up within 8 h."""
+    addresses = {row["endpoint_id"]: row["client_id"] for row in evidence.endpoints}
+    for row in evidence.deliveries:
+        if row["state"] != "delivered":
+            yield f"{row['inspection_id']} is {row['state']} for {row['endpoint_id']}"
+    others = sum(addresses[row["endpoint_id"]] != CLIENTS[0] for row in evidence.deliveries)
+    if world.others_waited < others:
+        yield f"of {others} messages to receivers that were up, {world.others_waited} were there before the other was"
 
 
 def fault_froze(world: World, evidence: Evidence) -> Iterator[str]:
@@ -238,6 +265,12 @@ SCENARIOS = (
         "commit-unanswered", "committed or not, one key is one inspection", database_faults.commits_cut, fault_happened
     ),
     Scenario("third-photo-5xx", "never judged on a part of the photos", third_photo_fails, no_dead_letters),
+    Scenario(
+        "receiver-down",
+        "stored, tried again for days and delivered; other receivers don't wait",
+        receiver_down,
+        all_delivered,
+    ),
     Scenario(
         "clocks-apart",
         "leases and counts by the database's clock alone",

@@ -1,5 +1,6 @@
 """What outlives every process of a run: database, bucket, queues, endpoint, and the clients' history."""
 
+import base64
 import random
 import threading
 import time
@@ -18,6 +19,7 @@ from scrutineer.local.database import Database as Server
 from tests.chaos.history import History
 from tests.chaos.messages import Messages
 from tests.chaos.processes import Sweeper, Worker
+from tests.chaos.receivers import Notifier, Receivers, address
 from tests.chaos.surroundings import FaultyEndpoint, FaultyStore
 from tests.fakes.crashing import Gate, Mode
 from tests.fakes.pipeline import Parts
@@ -27,6 +29,7 @@ SIDE_EFFECTS = 16  # more than any stage has for one message
 FREEZE_LEASES = 2.2  # time enough for the sweeper and another worker
 CLIENTS = ("client-a", "client-b", "client-c")
 TIGHT = "client-b"
+SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 
 
 DEATHS: tuple[Mode, ...] = ("before", "after")
@@ -98,11 +101,13 @@ class World:
     swept: int = 0
     poison: int = 0
     faults_seen: int = 0
+    others_waited: int = 0
 
     def __post_init__(self) -> None:
         self.messages = Messages(self.seed)
         self.store = FaultyStore(self.seed)
         self.endpoint = FaultyEndpoint(self.store, self.seed)
+        self.receivers = Receivers()
         self.kills = Kills(self.seed, freeze_s=self.lease_s * FREEZE_LEASES)
         self.cleanup = ExitStack()
         self.history = History(self.folder / "history.jsonl")
@@ -123,7 +128,7 @@ class World:
 
     def start(self) -> None:
         """Sweeper and workers; they end with `stop`."""
-        self._threads = [Sweeper(self), *(Worker(self, number) for number in range(self.workers))]
+        self._threads = [Sweeper(self), Notifier(self), *(Worker(self, number) for number in range(self.workers))]
         for thread in self._threads:
             thread.start()
         self.cleanup.callback(self.stop)
@@ -150,23 +155,34 @@ class World:
         return pymysql.connect(host=self.direct.host, port=self.direct.port, user="root", autocommit=True)
 
     def unfinished(self) -> int:
+        """Inspections that are not final, and webhooks that are neither delivered nor dead."""
+        return self._count(
+            "rvpxbverification_request_data WHERE state IN ('accepted', 'prechecked', 'inferred')"
+        ) + self._count("webhook_deliveries WHERE state = 'waiting'")
+
+    def due(self) -> int:
+        """Webhooks that would be attempted now."""
+        return self._count("webhook_deliveries WHERE state = 'waiting' AND next_at <= UTC_TIMESTAMP(6)")
+
+    def _count(self, what: str) -> int:
         database = Database(self.direct)
         try:
-            (row,) = database.all(
-                "SELECT COUNT(*) AS count FROM rvpxbverification_request_data"
-                " WHERE state IN ('accepted', 'prechecked', 'inferred')"
-            )
+            (row,) = database.all(f"SELECT COUNT(*) AS count FROM {what}")
         finally:
             database.close()
         return int(row["count"])
 
-    def pass_time(self) -> None:
-        """An hour goes by for whatever is unfinished: leases run out, messages that nobody saw are lost."""
+    def pass_time(self, hours: int) -> None:
+        """For whatever is unfinished: leases run out, messages that nobody saw are lost, webhooks come due again."""
         database = Database(self.direct)
         database.execute(
-            "UPDATE rvpxbverification_request_data SET lease_until = lease_until - INTERVAL 1 HOUR,"
-            " updated_at = updated_at - INTERVAL 1 HOUR, queued_at = queued_at - INTERVAL 1 HOUR"
-            " WHERE state IN ('accepted', 'prechecked', 'inferred')"
+            "UPDATE rvpxbverification_request_data SET lease_until = lease_until - INTERVAL %s HOUR,"
+            " updated_at = updated_at - INTERVAL %s HOUR, queued_at = queued_at - INTERVAL %s HOUR"
+            " WHERE state IN ('accepted', 'prechecked', 'inferred')",
+            (hours, hours, hours),
+        )
+        database.execute(
+            "UPDATE webhook_deliveries SET next_at = next_at - INTERVAL %s HOUR WHERE state = 'waiting'", (hours,)
         )
         database.close()
 
@@ -184,5 +200,10 @@ class World:
             database.execute(
                 "INSERT INTO clients (client_id, name, plan, created_at) VALUES (%s, %s, %s, UTC_TIMESTAMP(6))",
                 (client_id, client_id, "tight" if client_id == TIGHT else "roomy"),
+            )
+            database.execute(
+                "INSERT INTO webhook_endpoints (endpoint_id, client_id, url, events, secret, created_at, updated_at)"
+                " VALUES (%s, %s, %s, '[\"*\"]', %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+                (f"endpoint-of-{client_id}", client_id, address(client_id), SECRET),
             )
         database.close()

@@ -133,7 +133,7 @@ class Program:
                 sent.remove(message)
 
     def sweep(self) -> None:
-        self._world.parts.sweep(StuckRecords(self._database), self._handover, after_s=30, max_attempts=MAX_ATTEMPTS, notify_queue_url="")
+        self._world.parts.sweep(StuckRecords(self._database), self._handover, after_s=30, max_attempts=MAX_ATTEMPTS)
         release(self._held, self._handover, at_most=100)
 
     def close(self) -> None:
