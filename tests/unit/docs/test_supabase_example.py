@@ -1,4 +1,4 @@
-"""examples/supabase stores what webhooks tell: the same states, and a column for every field that its function writes."""
+"""examples/supabase stores what webhooks tell: the same states, and a column for each field that it writes."""
 
 import re
 
