@@ -14,8 +14,10 @@ def s3() -> Any:
         config=Config(
             retries={"mode": "standard", "max_attempts": 3},
             max_pool_connections=16,
-            # Else boto3 signs uploads for the address of all regions, which a new bucket answers with a redirect.
+            # Else boto3 signs uploads for the address of all regions, which a new bucket answers with a redirect, and
+            # in some regions by version 2, which no bucket with a KMS key takes.
             s3={"addressing_style": "virtual"},
+            signature_version="s3v4",
         ),
     )
 

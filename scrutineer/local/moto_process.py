@@ -13,6 +13,7 @@ from werkzeug.serving import run_simple
 
 from scrutineer.local.moto_records import with_records
 from scrutineer.local.ports import HOST
+from scrutineer.local.post_policy import with_post_policies
 
 
 def main(port: str) -> None:
@@ -22,7 +23,9 @@ def main(port: str) -> None:
     # Else the first request pays for the import.
     create_backend_app("s3")
     moto = DomainDispatcherApplication(create_app)
-    run_simple(HOST, int(port), with_records(moto), threaded=True, request_handler=MotoRequestHandler)
+    run_simple(
+        HOST, int(port), with_records(with_post_policies(moto)), threaded=True, request_handler=MotoRequestHandler
+    )
 
 
 def create_app(service: Any) -> Any:

@@ -16,6 +16,7 @@ from tests.fakes.http_endpoint import HttpEndpoint, serving
 from tests.unit.endpoint_container.checkpoints import write_clip
 
 QUEUES = ("PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue", "SpreadQueue")
+PHOTO_BUCKET = "business-photos"
 WORKERS = ("PrecheckFunction", "InvokeFunction", "FormatFunction")
 FAST = StackSettings(
     model_dir=DEMO_MODEL,
@@ -62,6 +63,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, receiver: Ht
             **{
                 teller: {"OUTWARD_LOCAL": f"127.0.0.1:{receiver.server_port}"}
                 for teller in ("NotifyFunction", "WebhooksFunction")
+            },
+            "InspectionsFunction": {
+                "OUTWARD_LOCAL": f"127.0.0.1:{receiver.server_port}",
+                "PHOTO_BUCKETS": PHOTO_BUCKET,
             },
         },
     }

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class HttpEndpoint(ThreadingHTTPServer):
     """`requests` holds (path, headers, body); the answer is `status`, `headers` and `body`, after `delay_s` seconds.
 
-    `cut` is where the connection is closed instead: before the answer, or inside its body.
+    A GET is answered from `files` by its path, and noted nowhere. `cut` is where the connection is closed instead:
+    before the answer, or inside its body.
     """
 
     daemon_threads = True
@@ -23,6 +24,7 @@ class HttpEndpoint(ThreadingHTTPServer):
         self.body = b"{}"
         self.delay_s = 0.0
         self.cut = ""
+        self.files: dict[str, bytes] = {}
 
     @property
     def url(self) -> str:
@@ -45,6 +47,13 @@ def serving() -> Iterator[HttpEndpoint]:
 
 class _Handler(BaseHTTPRequestHandler):
     server: HttpEndpoint
+
+    def do_GET(self) -> None:
+        found = self.server.files.get(self.path)
+        self.send_response(404 if found is None else 200)
+        self.send_header("Content-Length", str(len(found or b"")))
+        self.end_headers()
+        self.wfile.write(found or b"")
 
     def do_POST(self) -> None:
         told = self.server

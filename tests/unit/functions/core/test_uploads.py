@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core import front_door
+from core import aws, front_door
 from core.errors import QuotaExceeded
 from core.identifiers import is_identifier
 from core.uploads import EXPIRES_S, MAX_PHOTO_BYTES, PhotoUploads
@@ -65,11 +65,21 @@ def test_policy_binds_key_size_type_and_time(route: Route) -> None:
         assert ends - datetime.now(UTC) <= timedelta(seconds=EXPIRES_S)
 
 
-def test_address_is_the_regions_own(route: Route) -> None:
-    """The one for all regions answers with a redirect for a while after the bucket is made."""
+@pytest.mark.parametrize("region", ["ap-south-1", "eu-west-1", "us-west-2"])
+def test_signature_is_version_4_for_the_regions_own_address(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    """boto3's defaults depend on the region, and on what S3 would answer with a redirect or refuse for its KMS key."""
+    for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "y", "DEFAULT_REGION": region}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    client = aws.s3.__wrapped__()
+    (upload,) = PhotoUploads(client, "photos-bucket").open("client-a", ["image/jpeg"])
+    client.close()
+    assert upload.url == f"https://photos-bucket.s3.{region}.amazonaws.com/"
+    assert upload.fields["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+
+
+def test_jpeg_is_what_is_taken_for_granted(route: Route) -> None:
     (upload,) = route.post({"count": 1}).json["uploads"]
-    assert upload["url"] == "https://photos-bucket.s3.ap-south-1.amazonaws.com/"
-    assert upload["media_type"] == "image/jpeg"
+    assert upload["media_type"] == upload["fields"]["Content-Type"] == "image/jpeg"
 
 
 def test_every_place_is_another(route: Route) -> None:
