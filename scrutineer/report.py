@@ -81,12 +81,14 @@ def _timings(inspection: dict[str, Any]) -> Text:
         for name, value in timings.items()
         if name.startswith("endpoint_")
     ]
-    total = f"  =  {timings['total']:.0f} ms" if "total" in timings else ""
-    line = "Time: " + "  +  ".join(stages) + total
+    total = [f"{timings['total']:.0f} ms"] if "total" in timings else []
+    line = "Time: " + "  =  ".join(["  +  ".join(stages)] * bool(stages) + total)
     if inside:
         line += f"\nInside the endpoint (ms): {', '.join(inside)}"
     if inspection["verdict"]:
         model = inspection["verdict"]["model"]
         served_by = inspection["verdict"]["served_by"]
         line += f"\nModel: {model['name']} {model['version']} ({model['digest'][:19]}), {served_by}"
+    if inspection["reused_from"]:
+        line += f"\nThe verdict of {inspection['reused_from']}, reused."
     return Text(line, style="dim")

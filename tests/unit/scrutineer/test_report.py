@@ -40,8 +40,10 @@ INSPECTION: dict[str, Any] = {
         "served_by": "url:x",
     },
     "failure": None,
+    "reused_from": None,
     "timings_ms": {"precheck": 30.0, "invoke": 60.0, "format": 5.0, "total": 95.0, "endpoint_vision": 12.0},
 }
+REUSED: dict[str, Any] = INSPECTION | {"reused_from": "insp_0", "timings_ms": {"total": 8.0}}
 REJECTED: dict[str, Any] = INSPECTION | {
     "state": "rejected",
     "verdict": None,
@@ -60,6 +62,7 @@ WAITING: dict[str, Any] = INSPECTION | {
     ("inspection", "words"),
     [
         (INSPECTION, ["FAILED", "Is the item damaged?", "93.4%", "front.jpg", "141", "= 95 ms", "vision 12", "demo 1"]),
+        (REUSED, ["FAILED", "Time: 8 ms", "The verdict of insp_0, reused."]),
         (REJECTED, ["REJECTED", "Photo 1: The photo is blurred.", "precheck 30 ms"]),
         (WAITING, ["ACCEPTED", "front.jpg"]),
     ],
