@@ -9,7 +9,7 @@ import io
 import json
 from dataclasses import dataclass
 
-from batches.contract import BatchInput
+from batches.contract import ManifestInput
 from batches.manifest import count_lines
 from batches.records import BatchRecords, NewBatch
 from core.batch_objects import BatchObjects, split_lines
@@ -40,7 +40,7 @@ class AcceptBatch:
         self._queue = queue
 
     def __call__(
-        self, request: BatchInput, client_id: str, allowance: Allowance, idempotency_key: str | None
+        self, request: ManifestInput, client_id: str, allowance: Allowance, idempotency_key: str | None
     ) -> Acceptance:
         """Quotas and places are asked for line by line, later.
 

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batches.accept import AcceptBatch
-from batches.contract import Batch, BatchInput, BatchItemPage, BatchPage, BatchResults, ItemState
+from batches.contract import Batch, BatchItemPage, BatchPage, BatchResults, ItemState, ManifestInput
 from batches.presentation import present, present_accepted, present_item
 from batches.records import BatchRecords
 from batches.settings import Settings
@@ -69,7 +69,7 @@ def services() -> Services:
     tags=["Batches"],
 )
 def create_batch(
-    body: Annotated[BatchInput, Body()],
+    body: Annotated[ManifestInput, Body()],
     idempotency_key: Annotated[
         str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
     ] = None,

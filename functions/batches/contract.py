@@ -19,7 +19,7 @@ class _Output(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
-class BatchInput(BaseModel):
+class ManifestInput(BaseModel):
     """`POST /v1/batches`."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)

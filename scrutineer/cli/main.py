@@ -7,6 +7,7 @@ import typer
 
 from scrutineer.cli import (
     audit,
+    batch,
     bootstrap,
     clients,
     demo,
@@ -43,7 +44,7 @@ app.command("migrate")(migrate.migrate)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("whoami")(whoami.whoami)
 app.command("roles")(roles.roles)
-for group in (clients, keys, members, plans, usage, audit, gateway, webhooks):
+for group in (batch, clients, keys, members, plans, usage, audit, gateway, webhooks):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 

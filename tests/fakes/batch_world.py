@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from batches.accept import AcceptBatch
-from batches.contract import BatchInput
+from batches.contract import ManifestInput
 from batches.records import BatchRecords
 from core.accept import Accept
 from core.database import Database, Row
@@ -105,7 +105,7 @@ class BatchProgram:
         self._stuck = StuckBatches(self.database, queue)
 
     def post(self, manifest: str, client_id: str = "client-a", key: str | None = "the-key") -> str:
-        return self._accept(BatchInput(manifest=manifest), client_id, GENEROUS, key).batch_id
+        return self._accept(ManifestInput(manifest=manifest), client_id, GENEROUS, key).batch_id
 
     def deliver(self) -> int:
         """Every message that waits, once; one is deleted only when its worker has returned. How many there were."""
