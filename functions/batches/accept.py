@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from batches.contract import ManifestInput
 from batches.manifest import count_lines
 from batches.records import BatchRecords, NewBatch
+from batches.sources import ReadManifest
 from core.batch_objects import BatchObjects, split_lines
 from core.batch_queue import BatchQueue, tell
 from core.batches import manifest_key
@@ -34,7 +35,10 @@ class Acceptance:
 class AcceptBatch:
     """Turns a valid request into an accepted batch."""
 
-    def __init__(self, records: BatchRecords, objects: BatchObjects, queue: BatchQueue) -> None:
+    def __init__(
+        self, records: BatchRecords, objects: BatchObjects, queue: BatchQueue, read_manifest: ReadManifest
+    ) -> None:
+        self._read_manifest = read_manifest
         self._records = records
         self._objects = objects
         self._queue = queue
@@ -44,14 +48,14 @@ class AcceptBatch:
     ) -> Acceptance:
         """Quotas and places are asked for line by line, later.
 
-        Raises InvalidManifest, ManifestTooLarge, IdempotencyConflict, NotOnPlan, Unavailable; in every case nothing
-        was accepted.
+        Raises InvalidManifest, ManifestTooLarge, UnknownUpload, UnsafeAddress, IdempotencyConflict, NotOnPlan,
+        Unavailable; in every case nothing was accepted.
         """
         fingerprint = hashlib.sha256(json.dumps(request.model_dump(), sort_keys=True).encode()).digest()
         if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):
             return earlier
         allowance.check(INSPECT, units=0, places=0)
-        content = request.manifest.encode()
+        content, field = self._read_manifest(request, client_id)
         batch_id = new_identifier("batch")
         batch = NewBatch(
             batch_id=batch_id,
@@ -60,7 +64,7 @@ class AcceptBatch:
             request_hash=fingerprint,
             name=request.name,
             manifest_key=manifest_key(client_id, batch_id),
-            line_count=count_lines(split_lines(iter([content])), "manifest"),
+            line_count=count_lines(split_lines(iter([content])), field),
         )
         self._objects.put(batch.manifest_key, io.BytesIO(content), MANIFEST_TYPE)
         try:

@@ -15,6 +15,7 @@ from batches.contract import Batch, BatchItemPage, BatchPage, BatchResults, Item
 from batches.presentation import present, present_accepted, present_item
 from batches.records import BatchRecords
 from batches.settings import Settings
+from batches.sources import ManifestSources
 from core import aws, front_door
 from core.batch_objects import LINK_LASTS_S, BatchObjects, S3BatchObjects
 from core.batch_queue import BatchQueue, SqsBatchQueue, tell
@@ -25,7 +26,9 @@ from core.database import Database, Row
 from core.errors import AlreadyFinal, Conflict, NotFound, Unavailable
 from core.identifiers import is_identifier
 from core.observability import logger, metrics, traced
+from core.photo_buckets import PhotoBuckets
 from core.problem_responses import answer_with_problems, described_problems
+from core.uploads import PhotoUploads
 from core.usage import UsageRecords
 
 app = APIGatewayRestResolver(enable_validation=True)
@@ -51,7 +54,12 @@ def services() -> Services:
     records = BatchRecords(database)
     objects = S3BatchObjects(aws.s3(), settings.bucket)
     queue = SqsBatchQueue(aws.sqs(), settings.spread_queue_url)
-    return Services(database, records, UsageRecords(database), objects, queue, AcceptBatch(records, objects, queue))
+    read = ManifestSources(
+        PhotoUploads(aws.s3(), settings.bucket),
+        PhotoBuckets(aws.s3(), settings.photo_buckets, settings.photo_buckets_owner),
+    )
+    accept = AcceptBatch(records, objects, queue, read)
+    return Services(database, records, UsageRecords(database), objects, queue, accept)
 
 
 @app.post(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.batches import BatchState
 from core.states import State
@@ -24,13 +24,33 @@ class ManifestInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)
 
-    manifest: str = Field(
+    manifest: str | None = Field(
+        default=None,
         min_length=1,
         description="JSON Lines: on each line an inspection as `POST /v1/inspections` takes it, and `custom_id` where "
         "you want to find it again by your own name. At most 10,000 lines.",
         examples=[SAMPLE_LINE],
     )
+    upload_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="Instead of `manifest`: of `POST /v1/uploads` with the media type application/jsonl, once it is "
+        "there.",
+    )
+    url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description="Instead of `manifest`: `s3://bucket/key` of a bucket that this service may read.",
+    )
     name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+    @model_validator(mode="after")
+    def _one_manifest(self) -> "ManifestInput":
+        if sum(given is not None for given in (self.manifest, self.upload_id, self.url)) != 1:
+            raise ValueError("give one of manifest, upload_id and url")
+        return self
 
 
 class BatchCounts(_Output):

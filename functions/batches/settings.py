@@ -10,6 +10,8 @@ from core.settings import DatabaseSettings, text
 class Settings:
     database: DatabaseSettings
     bucket: str
+    photo_buckets: tuple[str, ...]
+    photo_buckets_owner: str
     spread_queue_url: str
 
     @classmethod
@@ -17,5 +19,7 @@ class Settings:
         return cls(
             database=DatabaseSettings.from_environment(env),
             bucket=text(env, "BUCKET"),
+            photo_buckets=tuple(filter(None, text(env, "PHOTO_BUCKETS").split(","))),
+            photo_buckets_owner=text(env, "PHOTO_BUCKETS_OWNER"),
             spread_queue_url=text(env, "SPREAD_QUEUE_URL"),
         )

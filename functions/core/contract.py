@@ -107,18 +107,18 @@ class InspectionInput(_Input):
     )
 
 
-PhotoType = Literal["image/jpeg", "image/png", "image/webp", "image/heic"]
+UploadType = Literal["image/jpeg", "image/png", "image/webp", "image/heic", "application/jsonl"]
 
 
 class UploadsInput(_Input):
     """`POST /v1/uploads`."""
 
     count: int = Field(ge=1, le=MAX_PHOTOS, description="How many photos there are.", examples=[3])
-    media_types: list[PhotoType] | None = Field(
+    media_types: list[UploadType] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_PHOTOS,
-        description="One a photo, in order; without it all are JPEG.",
+        description="One a photo, in order; without it all are JPEG. A batch's manifest is application/jsonl.",
     )
 
     @model_validator(mode="after")
@@ -134,7 +134,7 @@ class Upload(_Output):
     upload_id: str
     url: str
     fields: dict[str, str]
-    media_type: PhotoType
+    media_type: UploadType
     max_bytes: int
     expires_at: datetime
 

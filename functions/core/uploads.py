@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.contract import PhotoType, Upload
+from core.contract import Upload, UploadType
 from core.errors import PhotoTooLarge, Unavailable, UnknownUpload
 from core.identifiers import is_identifier, new_identifier
 from core.object_reading import NoSuchObject, ObjectTooLarge, read_object
@@ -29,12 +29,12 @@ class PhotoUploads:
         self._client = client
         self._bucket = bucket
 
-    def open(self, client_id: str, media_types: Sequence[PhotoType]) -> list[Upload]:
+    def open(self, client_id: str, media_types: Sequence[UploadType]) -> list[Upload]:
         """A place for one photo of each type: size, type and key are in the signed policy. Raises Unavailable."""
         expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=EXPIRES_S)
         return [self._open(client_id, media_type, expires_at) for media_type in media_types]
 
-    def _open(self, client_id: str, media_type: PhotoType, expires_at: datetime) -> Upload:
+    def _open(self, client_id: str, media_type: UploadType, expires_at: datetime) -> Upload:
         from botocore.exceptions import BotoCoreError
 
         upload_id = new_identifier("upl")

@@ -29,7 +29,7 @@ from webhooks.contract import (
     NewEndpoint,
     Replay,
     Replayed,
-    Rotation,
+    SecretRotation,
 )
 from webhooks.delivery_log import DeliveryLog
 from webhooks.endpoints import Endpoints
@@ -120,8 +120,8 @@ def remove_endpoint(endpoint_id: EndpointId) -> Response[str]:
     responses=answers(201, IssuedEndpoint, "Made"),
     tags=["Webhooks"],
 )
-def rotate_secret(endpoint_id: EndpointId, body: Annotated[Rotation | None, Body()] = None) -> Response[str]:
-    return _json(201, services().endpoints.rotate(_client_id(), endpoint_id, body or Rotation()), NO_STORE)
+def rotate_secret(endpoint_id: EndpointId, body: Annotated[SecretRotation | None, Body()] = None) -> Response[str]:
+    return _json(201, services().endpoints.rotate(_client_id(), endpoint_id, body or SecretRotation()), NO_STORE)
 
 
 @app.post(

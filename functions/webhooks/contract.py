@@ -76,7 +76,7 @@ class EndpointChange(_Input):
         return self
 
 
-class Rotation(_Input):
+class SecretRotation(_Input):
     """`POST …/rotate`: how long messages are signed by the old secret as well."""
 
     overlap_s: int = Field(default=DAY_S, ge=0, le=LONGEST_OVERLAP_S)

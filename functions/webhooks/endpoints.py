@@ -14,7 +14,7 @@ from core.database import Database, Row, Transaction
 from core.errors import Conflict, NotFound
 from core.identifiers import is_identifier, new_identifier
 from core.webhook_outbox import DISABLED, tell_of_test
-from webhooks.contract import Endpoint, EndpointChange, EndpointList, IssuedEndpoint, NewEndpoint, Rotation
+from webhooks.contract import Endpoint, EndpointChange, EndpointList, IssuedEndpoint, NewEndpoint, SecretRotation
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32  # the specification asks for 24 to 64
@@ -99,7 +99,7 @@ class Endpoints:
 
         self._database.transaction(work)
 
-    def rotate(self, client_id: str, endpoint_id: str, rotation: Rotation) -> IssuedEndpoint:
+    def rotate(self, client_id: str, endpoint_id: str, rotation: SecretRotation) -> IssuedEndpoint:
         """The present secret signs beside the new one for the overlap; one from an earlier rotation ends now."""
         secret = _new_secret()
 

@@ -20,7 +20,7 @@ from spread.read import ReadLines
 from spread.results import Results
 from spread.spread import Spread
 from sweeper.stuck_batches import StuckBatches
-from tests.fakes.batches import GatedBatchObjects, GatedBatchQueue, InMemoryBatchObjects, InMemoryBatchQueue
+from tests.fakes.batches import GatedBatchObjects, GatedBatchQueue, InMemoryBatchObjects, InMemoryBatchQueue, inline
 from tests.fakes.crashing import Gate, GatedDatabase, GatedQueue, GatedStore
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
@@ -89,7 +89,7 @@ class BatchProgram:
         self.database = GatedDatabase(world.settings, gate)
         queue, objects = GatedBatchQueue(world.queue, gate), GatedBatchObjects(world.objects, gate)
         self.records = BatchRecords(self.database)
-        self._accept = AcceptBatch(self.records, objects, queue)
+        self._accept = AcceptBatch(self.records, objects, queue, inline)
         inspections = world.parts.records(self.database)
         handover = Handover(self.database, both_lanes({State.ACCEPTED: GatedQueue(world.prechecks, gate)}))
         work = world.parts.work(self.database, LEASE_S)

@@ -20,7 +20,7 @@ from core.usage import UsageRecords
 from spread.batch_work import UnknownBatch
 from tests.fakes.api_gateway import Answer, ask, rest_event
 from tests.fakes.batch_world import BatchProgram, BatchWorld
-from tests.fakes.batches import good_line, manifest
+from tests.fakes.batches import good_line, inline, manifest
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def program(world: BatchWorld) -> Iterator[BatchProgram]:
 def route(world: BatchWorld, database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     """Ask the batches function as somebody of a client."""
     records = BatchRecords(database)
-    accept = AcceptBatch(records, world.objects, world.queue)
+    accept = AcceptBatch(records, world.objects, world.queue, inline)
     services = app.Services(database, records, UsageRecords(database), world.objects, world.queue, accept)
     monkeypatch.setattr(app, "services", lambda: services)
     return lambda method, path, **more: ask(app.app, rest_event(method, path, **more), database)
@@ -244,6 +244,8 @@ def test_pages_of_batches_are_ones_own(program: BatchProgram, route: Callable[..
         ({}, "invalid_request"),
         ({"manifest": "{}", "lines": 1}, "invalid_request"),
         ({"manifest": "{}", "name": ""}, "invalid_request"),
+        ({"manifest": "{}", "upload_id": "upl_x"}, "invalid_request"),
+        ({"url": "s3://bucket/key", "upload_id": "upl_x"}, "invalid_request"),
         ({"manifest": "{}\n" * 10_001}, "manifest_too_large"),
     ],
 )

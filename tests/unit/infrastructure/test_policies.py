@@ -49,7 +49,7 @@ GRANTS = {
     },
     "Batches": {
         "s3:PutObject": ["batches/*"],
-        "s3:GetObject": ["batches/*"],
+        "s3:GetObject": ["batches/*", "uploads/*", "PhotoBuckets"],
         "sqs:SendMessage": ["SpreadQueue"],
     },
     "Spread": {

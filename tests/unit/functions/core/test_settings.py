@@ -7,6 +7,7 @@ import pytest
 
 from archive.settings import Settings as ArchiveSettings
 from authorizer.settings import Settings as AuthorizerSettings
+from batches.settings import Settings as BatchesSettings
 from core.settings import (
     DatabaseSettings,
     EndpointSettings,
@@ -27,6 +28,7 @@ from notify.settings import Settings as NotifySettings
 from precheck.settings import Settings as PrecheckSettings
 from reconcile.settings import Settings as ReconcileSettings
 from retention.settings import Settings as RetentionSettings
+from spread.settings import Settings as SpreadSettings
 from sweeper.settings import Settings as SweeperSettings
 from webhooks.settings import Settings as WebhooksSettings
 
@@ -45,6 +47,7 @@ PRECHECK, INVOKE = (
     {f"{stage}_QUEUE_URL": f"http://{stage.lower()}", f"{stage}_BULK_QUEUE_URL": f"http://{stage.lower()}-bulk"}
     for stage in ("PRECHECK", "INVOKE")
 )
+SPREAD = {"SPREAD_QUEUE_URL": "http://spread"}
 FORMAT = {"FORMAT_QUEUE_URL": "http://format"}
 BUCKET = {"BUCKET": "photos"}
 HOT = {"HOT_RESULTS_TABLE": "hot", "HOT_RESULTS_DAYS": "7"}
@@ -63,6 +66,14 @@ SIGN_IN = {
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (AuthorizerSettings.from_environment, DATABASE | SIGN_IN),
     (InspectionsSettings.from_environment, DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | HOT | LIMITS),
+    (
+        BatchesSettings.from_environment,
+        DATABASE | BUCKET | SPREAD | {name: PHOTOS[name] for name in ("PHOTO_BUCKETS", "PHOTO_BUCKETS_OWNER")},
+    ),
+    (
+        SpreadSettings.from_environment,
+        DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | SPREAD | {"LEASE_S": "70"},
+    ),
     (PrecheckSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | PRECHECK | INVOKE),
     (InvokeSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | INVOKE | FORMAT | ENDPOINT),
     (NotifySettings.from_environment, DATABASE | {"LEASE_S": "75", "OUTWARD_LOCAL": ""}),
@@ -79,8 +90,9 @@ STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
         | PRECHECK
         | INVOKE
         | FORMAT
+        | SPREAD
         | HOURS
-        | {"SPREAD_QUEUE_URL": "http://spread", "SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5", "HELD_PER_MINUTE": "120"},
+        | {"SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5", "HELD_PER_MINUTE": "120"},
     ),
 ]
 

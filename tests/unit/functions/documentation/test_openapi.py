@@ -1,5 +1,6 @@
 """The API document is what the code says, and the template has the same routes."""
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from documentation import app, build
 from tests.fakes.api_gateway import FakeContext, read_answer, rest_event
 
-TEMPLATE = Path(__file__).parents[4] / "template.yaml"
+ROOT = Path(__file__).parents[4]
+TEMPLATE = ROOT / "template.yaml"
 
 
 class _Loader(yaml.SafeLoader):
@@ -78,3 +81,15 @@ def test_served(path: str, media_type: str) -> None:
     else:
         assert "<script src=" not in answer.text
         assert len(answer.text) < 6_000_000
+
+
+def test_no_two_functions_give_one_name_to_two_types() -> None:
+    """Or else the merged document has one of them in both places."""
+    named: dict[str, set[str]] = {}
+    for contract in sorted((ROOT / "functions").glob("*/contract.py")):
+        module = importlib.import_module(f"{contract.parent.name}.contract")
+        for name, found in vars(module).items():
+            if isinstance(found, type) and issubclass(found, BaseModel) and not name.startswith("_"):
+                named.setdefault(name, set()).add(found.__module__)
+    named = {name: modules for name, modules in named.items() if name != "BaseModel" and len(modules) > 1}
+    assert named == {}
