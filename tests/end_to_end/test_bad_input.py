@@ -47,10 +47,10 @@ def with_photo(body: dict[str, Any], data: bytes) -> dict[str, Any]:
 CASES: dict[str, tuple[Callable[[dict[str, Any]], Any], int, str, str | None]] = {
     "unknown field": (lambda body: body | {"client_id": "client_x"}, 400, "invalid_request", "client_id"),
     "unknown field of a photo": (
-        lambda body: body | {"photos": [{**body["photos"][0], "url": "x"}]},
+        lambda body: body | {"photos": [{**body["photos"][0], "path": "x"}]},
         400,
         "invalid_request",
-        "photos[0].url",
+        "photos[0].path",
     ),
     "no photos": (lambda body: body | {"photos": []}, 400, "invalid_request", "photos"),
     "too few photos": (lambda body: body | {"photos": body["photos"][:2]}, 400, "photo_count", "photos"),

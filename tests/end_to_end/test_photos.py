@@ -5,6 +5,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,13 +149,14 @@ def test_the_command_uploads_what_a_request_cannot_hold(stack: LocalStack, key: 
         paths[-1].write_bytes(buffer.getvalue())
     assert sum(path.stat().st_size for path in paths) > 4_500_000
     done = subprocess.run(
-        [str(ROOT / ".venv/bin/scrutineer"), "inspect", *map(str, paths), "--item", "red shoe", "--json"],
-        env={**os.environ, "SCRUTINEER_URL": stack.url, "SCRUTINEER_KEY": key},
+        [sys.executable, "-m", "scrutineer", "inspect", *map(str, paths), "--item", "red shoe", "--json"],
+        env={**os.environ, "SCRUTINEER_URL": stack.url, "SCRUTINEER_API_KEY": key},
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
+        cwd=ROOT,
     )
+    assert done.stdout, done.stderr
     inspection = json.loads(done.stdout)
     assert [photo["size_bytes"] for photo in inspection["photos"]] == [path.stat().st_size for path in paths]
     assert inspection["final"]
