@@ -70,4 +70,4 @@ class MovedDatabase(Database):
         return super().execute(statement, values)
 
     def _move(self) -> None:
-        super().execute("SET timestamp = %s", (f"{self._clock.at.timestamp():.6f}",))
+        super().execute(f"SET timestamp = {self._clock.at.timestamp():.6f}")
