@@ -37,6 +37,9 @@ class AdminClient:
     def me(self) -> Json:
         return self._request("GET", "/v1/me")
 
+    def service(self) -> Json:
+        return self._request("GET", "/v1/service")
+
     def roles(self) -> Json:
         return self._request("GET", "/v1/admin/roles")
 

@@ -42,7 +42,7 @@ class Client:
         wait_s: int = 60,
         waiting: Callable[[str], None] = lambda state: None,
     ) -> Json:
-        """The inspection, final unless `wait_s` seconds ran out first; `waiting` hears its state at every look.
+        """The inspection, final unless `wait_s` seconds ran out or it is held; `waiting` hears its state each time.
 
         A photo is a file, or the address of one as text. Files that are together too large for a request are uploaded
         first.
@@ -59,7 +59,7 @@ class Client:
             headers["Idempotency-Key"] = _header(idempotency_key)
         end = time.monotonic() + wait_s
         inspection = self._connection.request("POST", "/v1/inspections", json=body, headers=headers).content
-        while not inspection["final"] and time.monotonic() < end:
+        while not inspection["final"] and not inspection["held_until"] and time.monotonic() < end:
             waiting(inspection["state"])
             time.sleep(0.5)
             inspection = self.get(inspection["id"])

@@ -24,6 +24,8 @@ def show(console: Console, inspection: dict[str, Any]) -> None:
         parts += [Text(f"→ {reason}") for reason in inspection["verdict"]["reasons"]]
     if inspection["failure"]:
         parts += [Text(f"→ {inspection['failure']['detail']}", style="bold yellow")]
+    if inspection["held_until"]:
+        parts += [Text(f"→ Held until the service opens, {inspection['held_until']}", style="bold yellow")]
     parts += [Text(""), _photos(inspection["photos"]), Text(""), _timings(inspection)]
     console.print(Panel(Group(*parts), title=title, title_align="left", padding=(1, 2)))
 

@@ -14,6 +14,7 @@ from scrutineer.cli import (
     describe,
     embed,
     gateway,
+    hours,
     inspect,
     keys,
     members,
@@ -43,6 +44,7 @@ app.command("demo")(demo.demo)
 app.command("migrate")(migrate.migrate)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("whoami")(whoami.whoami)
+app.command("hours")(hours.hours)
 app.command("roles")(roles.roles)
 for group in (batch, clients, keys, members, plans, usage, audit, gateway, webhooks):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

@@ -96,7 +96,7 @@ class Shift:
                 work=self._work(state),
                 records=WorkRecords(self.database),
                 handover=self.handover,
-                settings=WorkerSettings(lease_s=30, max_attempts=5),
+                settings=WorkerSettings(lease_s=30, max_attempts=5, notify_queue_url=""),
                 hold=self.held.hold if holds and state in HELD_STATES else never_held,
             )
             for state in QUEUED

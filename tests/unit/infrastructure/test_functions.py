@@ -24,6 +24,7 @@ STAGES = [
     "embeddings",
     "descriptions",
     "sweeper",
+    "warmup",
     "retention",
     "admin",
     "reconcile",

@@ -96,6 +96,7 @@ GRANTS = {
             "SpreadQueue",
         ]
     },
+    "Warmup": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
     "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
     "Admin": GATEWAY_RECORDS,
     "Reconcile": GATEWAY_RECORDS,

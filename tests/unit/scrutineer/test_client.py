@@ -35,11 +35,13 @@ class Gateway:
 
     async def create(self, request: Request) -> Response:
         self.received, self.headers = await request.json(), dict(request.headers)
-        return self.refusal or JSONResponse({"id": "insp_1", "state": "accepted", "final": False}, status_code=202)
+        return self.refusal or JSONResponse(
+            {"id": "insp_1", "state": "accepted", "held_until": None, "final": False}, status_code=202
+        )
 
     async def get(self, request: Request) -> Response:
         self.looks += 1
-        return JSONResponse({"id": "insp_1", "state": "passed", "final": self.looks >= 2})
+        return JSONResponse({"id": "insp_1", "state": "passed", "held_until": None, "final": self.looks >= 2})
 
 
 @pytest.fixture

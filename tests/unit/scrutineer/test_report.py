@@ -41,6 +41,7 @@ INSPECTION: dict[str, Any] = {
     },
     "failure": None,
     "reused_from": None,
+    "held_until": None,
     "timings_ms": {"precheck": 30.0, "invoke": 60.0, "format": 5.0, "total": 95.0, "endpoint_vision": 12.0},
 }
 REUSED: dict[str, Any] = INSPECTION | {"reused_from": "insp_0", "timings_ms": {"total": 8.0}}

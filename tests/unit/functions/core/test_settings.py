@@ -30,6 +30,7 @@ from reconcile.settings import Settings as ReconcileSettings
 from retention.settings import Settings as RetentionSettings
 from spread.settings import Settings as SpreadSettings
 from sweeper.settings import Settings as SweeperSettings
+from warmup.settings import Settings as WarmupSettings
 from webhooks.settings import Settings as WebhooksSettings
 
 DATABASE = {
@@ -80,6 +81,7 @@ STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (WebhooksSettings.from_environment, DATABASE | NOTIFY | {"OUTWARD_LOCAL": ""}),
     (EmbeddingsSettings.from_environment, DATABASE | ENDPOINT),
     (DescriptionsSettings.from_environment, DATABASE | ENDPOINT),
+    (WarmupSettings.from_environment, DATABASE | HOURS | {"ENDPOINT": "http://model"}),
     (RetentionSettings.from_environment, DATABASE | BUCKET),
     (ArchiveSettings.from_environment, DATABASE | BUCKET | HOT | {"ARCHIVE_AFTER_S": "10"}),
     (ReconcileSettings.from_environment, DATABASE | {"STACK_NAME": "s", "API_ID": "a", "API_STAGE": "dev"}),

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from admin import contract
+from core.contract import ServiceState
 from core.roles import ROUTES
 
 CLIENT_ID, KEY_ID, MEMBER_ID = "client_aaaaaaaaaaaaaaaaaaaaaaaaaa", "key_bbbbbbbbbbbbbbbbbbbbbbbbbb", "member_cc"
@@ -80,6 +81,15 @@ ME = {
     **{name: LIMITS[name] for name in ("tasks", "max_photos", "default_wait_s", "max_wait_s", "rate_per_s", "burst")},
     "limits": [{"name": "month", "most": 100_000, "used": 1240, "left": 98_760, "resets_in_s": 800_000}],
 }
+SERVICE = {
+    "open": False,
+    "opens": "06:00",
+    "closes": "24:00",
+    "timezone": "Asia/Kolkata",
+    "opens_at": "2026-11-22T00:30:00Z",
+    "closes_at": "2026-11-22T18:30:00Z",
+    "held": 217,
+}
 ROLES = {
     "roles": [
         {"role": "auditor", "actions": ["audit:read"], "across_clients": True, "may_grant": []},
@@ -107,6 +117,7 @@ GATEWAY_DRY_RUN = {
 
 ANSWERS: dict[tuple[str, str], tuple[type[BaseModel], dict[str, Any]] | None] = {
     ("GET", "/v1/me"): (contract.Me, ME),
+    ("GET", "/v1/service"): (ServiceState, SERVICE),
     ("GET", "/v1/admin/roles"): (contract.Roles, ROLES),
     ("GET", "/v1/admin/clients"): (contract.ClientPage, {"clients": [CLIENT], "next_cursor": None}),
     ("POST", "/v1/admin/clients"): (contract.Client, CLIENT),

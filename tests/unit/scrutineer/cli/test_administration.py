@@ -135,6 +135,7 @@ CASES = [
     Case("gateway status", "GET", "/v1/admin/gateway", shows=(KEY_ID, "not on the usage plan"), code=3),
     Case("gateway mend", "POST", "/v1/admin/gateway/reconcile", shows=(KEY_ID, "mended")),
     Case("whoami", "GET", "/v1/me", shows=(CLIENT_ID, KEY_ID, "admin", "month", "98760")),
+    Case("hours", "GET", "/v1/service", shows=("Asia/Kolkata", "2026-11-22 00:30:00", "217")),
     Case("roles", "GET", "/v1/admin/roles", shows=("auditor", "audit:read")),
 ]
 CHANGING = [case for case in CASES if case.method != "GET"]

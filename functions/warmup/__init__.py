@@ -1,0 +1,1 @@
+"""Wake the endpoint before the service opens."""
