@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from core.database import Database
 from core.lane_load import Position
 from core.lanes import Lane
@@ -40,11 +38,6 @@ def served(database: Database, *service_s: float) -> None:
 
 def position(database: Database, inspection_id: str, client_id: str = "client-a") -> Position:
     return lane_load(database).position(inspection_id, client_id, Lane.INTERACTIVE)
-
-
-@pytest.fixture(autouse=True)
-def plans(database: Database) -> None:
-    database.execute("UPDATE plans SET concurrent = 1000")
 
 
 def test_what_stands_before_it(database: Database) -> None:
