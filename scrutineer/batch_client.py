@@ -13,6 +13,8 @@ import httpx
 
 from scrutineer.connection import GatewayConnection, Json
 from scrutineer.errors import UserError
+from scrutineer.manifest import read_manifest
+from scrutineer.photo_input import upload
 
 LOOK_EVERY_S = 1.0
 DOWNLOAD_TIMEOUT_S = 60
@@ -37,6 +39,10 @@ class BatchClient:
         body = {"manifest": manifest} if name is None else {"manifest": manifest, "name": name}
         headers = {"Idempotency-Key": idempotency_key}
         return self._connection.request("POST", "/v1/batches", json=body, headers=headers).content
+
+    def read_manifest(self, path: Path) -> str:
+        """A manifest on this machine, its photos in it or uploaded."""
+        return read_manifest(path, lambda photos: upload(photos, self._connection))
 
     def batches(self) -> Iterator[Json]:
         """Newest first, asked for as they are needed."""

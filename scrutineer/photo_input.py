@@ -25,7 +25,7 @@ def hand_in(photos: Sequence[Path | str], connection: GatewayConnection) -> list
     """`photos` of `POST /v1/inspections`; a text is an address. Raises UserError, RequestFailed."""
     files = {index: (photo, _read(photo)) for index, photo in enumerate(photos) if isinstance(photo, Path)}
     if sum(len(data) for _, data in files.values()) > INLINE_BYTES:
-        ways = _uploaded([data for _, data in files.values()], connection)
+        ways = upload([data for _, data in files.values()], connection)
     else:
         ways = [{"data": base64.b64encode(data).decode()} for _, data in files.values()]
     named = dict(zip(files, ways, strict=True))
@@ -40,7 +40,8 @@ def inline(path: Path) -> Json:
     return {"name": path.name[:100], "data": base64.b64encode(_read(path)).decode()}
 
 
-def _uploaded(photos: Sequence[bytes], connection: GatewayConnection) -> list[Json]:
+def upload(photos: Sequence[bytes], connection: GatewayConnection) -> list[Json]:
+    """Each photo's place, after it is there. Raises UserError, RequestFailed."""
     asked = {"count": len(photos), "media_types": [_media_type(data) for data in photos]}
     uploads = connection.request("POST", "/v1/uploads", json=asked).content["uploads"]
     # A client of its own: the key is for the gateway alone.

@@ -13,7 +13,6 @@ from scrutineer.cli.administration import AsJson, show_json
 from scrutineer.cli.console import err, out
 from scrutineer.cli.gateway_address import Key, Url, gateway_address
 from scrutineer.cli.tables import show_record, show_rows
-from scrutineer.manifest import read_manifest
 
 app = typer.Typer(help="Many inspections by one manifest of JSON Lines.", no_args_is_help=True)
 COLUMNS = (
@@ -47,7 +46,7 @@ def submit(
     name: Annotated[str | None, typer.Option(help="Your own name for the batch.")] = None,
     idempotency_key: Annotated[
         str | None,
-        typer.Option(help="The same key again leads to the same batch. By default made from name and content."),
+        typer.Option(help="The same key again leads to the same batch. By default made from the name and the file."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the batch has come to its end.")] = False,
     url: Url = None,
@@ -57,11 +56,10 @@ def submit(
     """Hand in a manifest. A photo may be `{"path": FILE}`, from the manifest's folder. With --wait the exit code is 0
     for a finished batch and 6 for one that was cancelled."""
     found = gateway_address(url, key)
-    manifest = read_manifest(file)
-    sent_as = idempotency_key or _key_of(name, manifest)
+    sent_as = idempotency_key or key_of(name, file)
     with BatchClient(found.url, found.key) as client:
-        with err.status("Sending the manifest …"):
-            batch = client.submit(manifest, name=name, idempotency_key=sent_as)
+        with err.status("Sending the manifest and its photos …"):
+            batch = client.submit(client.read_manifest(file), name=name, idempotency_key=sent_as)
         if wait:
             err.print(f"{batch['id']} is accepted.", markup=False)
             batch = _wait(client, batch["id"])
@@ -165,9 +163,9 @@ def _wait(client: BatchClient, batch_id: str) -> dict[str, Any]:
         return client.wait(batch_id, looked)
 
 
-def _key_of(name: str | None, manifest: str) -> str:
+def key_of(name: str | None, file: Path) -> str:
     """The same file handed in twice is one batch, also where the first answer was lost on its way."""
-    return "cli-" + hashlib.sha256(f"{name or ''}\n{manifest}".encode()).hexdigest()
+    return "cli-" + hashlib.sha256(f"{name or ''}\n".encode() + file.read_bytes()).hexdigest()
 
 
 def _show(batch: dict[str, Any], *, as_json: bool) -> None:

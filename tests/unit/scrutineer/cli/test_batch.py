@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from batches.contract import Batch, BatchItemPage, BatchPage, ManifestInput
+from scrutineer.cli.batch import key_of
+from scrutineer.manifest import read_manifest
 from tests.unit.scrutineer.cli.admin_api import AdminApi
 from tests.unit.scrutineer.cli.conftest import Command
 
@@ -77,6 +80,7 @@ def test_photos_on_this_machine_go_into_their_lines(command: Command, api: Admin
         (b'{"photos": [{"path": "nowhere.jpg"}]}', "Line 1: "),
         (b"\xff\xfe", "is not UTF-8"),
         (b"x" * 6_000_000, "larger than one request may be"),
+        (b'{"photos": [{"path": "."}]}', "is no file"),
     ],
 )
 def test_what_can_not_be_sent_is_told_here(
@@ -139,3 +143,33 @@ def test_results_are_fetched_whole_or_not_at_all(command: Command, api: AdminApi
     answering(api, links, Response(status_code=403))
     assert command("batch", "results", BATCH_ID, "--out", "later").code == 1
     assert list((tmp_path / "later").glob("*.jsonl")) == []
+
+
+def test_photos_that_do_not_fit_are_uploaded_line_by_line(tmp_path: Path) -> None:
+    for name, size in (("a.jpg", 3_000_000), ("b.jpg", 2_000_000), ("c.jpg", 1)):
+        (tmp_path / name).write_bytes(name[:1].encode() * size)
+    lines = [{"photos": [{"path": "a.jpg"}, {"path": "b.jpg", "name": "back"}]}, {"photos": [{"path": "c.jpg"}]}]
+    (tmp_path / "m.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    uploaded: list[list[int]] = []
+
+    def upload(photos: Sequence[bytes]) -> list[dict[str, Any]]:
+        uploaded.append([len(photo) for photo in photos])
+        return [{"upload_id": f"upl_{photo[:1].decode()}"} for photo in photos]
+
+    first, second = read_manifest(tmp_path / "m.jsonl", upload).split("\n")
+    assert uploaded == [[3_000_000, 2_000_000], [1]]
+    assert json.loads(first)["photos"] == [
+        {"name": "a.jpg", "upload_id": "upl_a"},
+        {"name": "back", "upload_id": "upl_b"},
+    ]
+    assert json.loads(second)["photos"] == [{"name": "c.jpg", "upload_id": "upl_c"}]
+
+
+def test_the_same_file_has_the_same_key(tmp_path: Path) -> None:
+    file = tmp_path / "m.jsonl"
+    keys = []
+    for content, name in (("{}", "a"), ("{}", "a"), ("{} ", "a"), ("{}", "b")):
+        file.write_text(content)
+        keys.append(key_of(name, file))
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
