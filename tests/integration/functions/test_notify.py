@@ -341,16 +341,6 @@ def test_two_workers_at_once_send_each_message_once(connect: Callable[[], Databa
     assert len(ids) == len(set(ids)) == many
 
 
-def test_what_two_workers_saw_at_once_is_one_workers(connect: Callable[[], Database], many: int) -> None:
-    """Both look before either takes: the narrowest moment of the race."""
-    one, other = (Deliveries(connect(), 75) for _ in range(2))
-    (seen_by_one,), (seen_by_other,) = one.due(), other.due()
-    taken = one.claim(seen_by_one, "one", 10)
-    raced = other.claim(seen_by_other, "other", 10)
-    assert len(taken) == 10
-    assert not {each.delivery_id for each in taken} & {each.delivery_id for each in raced}
-
-
 def test_a_dead_workers_attempt_is_made_again_and_its_late_word_is_dropped(
     database: Database, endpoint: IssuedEndpoint
 ) -> None:
