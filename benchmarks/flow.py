@@ -172,7 +172,8 @@ def recovery(_: int, quick: bool) -> Figures:
         "refused meanwhile": sum(each.status == 503 for each in asked),
         "other answers": sum(each.status not in (202, 503) for each in asked),
         "in flight final after s": max(
-            (each.final - back for each in accepted if each.start < back and each.final), default=0.0
+            (each.final - back for each in accepted if each.start < back and each.final and each.final > back),
+            default=0.0,
         ),
         "never final": sum(each.final is None for each in accepted),
     }
