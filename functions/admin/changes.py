@@ -38,6 +38,7 @@ class Deed(StrEnum):
     REPLACE_PLAN = "plans:replace"
     DELETE_PLAN = "plans:delete"
     MEND_GATEWAY = "gateway:mend"
+    REDRIVE = "dead-letters:redrive"
 
 
 @dataclass(frozen=True)

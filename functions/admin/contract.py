@@ -5,12 +5,14 @@ What comes in has its own models with fewer fields and forbids all others, so no
 
 import re
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from core.principal_records import IAM
 from core.roles import Action, Role
+from core.states import State
 
 DAY_S = 86_400
 LONGEST_OVERLAP_S = 30 * DAY_S
@@ -318,6 +320,55 @@ class GatewayState(_Output):
 class GatewayMended(_Output):
     mended: list[GatewayDifference]
     left: list[GatewayDifference]
+
+
+class StageName(StrEnum):
+    """A stage that takes messages from a queue."""
+
+    PRECHECK = "precheck"
+    INVOKE = "invoke"
+    FORMAT = "format"
+
+
+class DeadLetter(_Output):
+    """A message that a stage gave up. `receives` counts those of whoever looked at it here, too."""
+
+    message_id: str
+    stage: StageName
+    inspection_id: str | None = Field(description="Null where the message is none of ours; its body is never shown.")
+    client_id: str | None
+    state: State | None = Field(description="Of the inspection, now.")
+    receives: int
+    first_sent_at: datetime
+    why: str
+
+
+class QueueDepth(_Output):
+    stage: StageName
+    waiting: int = Field(description="About how many dead letters there are.")
+
+
+class DeadLetters(_Output):
+    """`GET /v1/admin/dead-letters`: a look, not a page. SQS tells neither order nor all of them at once."""
+
+    queues: list[QueueDepth]
+    dead_letters: list[DeadLetter]
+
+
+class Redrive(_Input):
+    """`POST /v1/admin/dead-letters/redrive`: one, or all of the stage."""
+
+    stage: StageName
+    message_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
+class Redriven(_Output):
+    """What was sent again, what stayed because it names no inspection, and whether to ask once more."""
+
+    stage: StageName
+    inspection_ids: list[str]
+    kept: int
+    more: bool
 
 
 class DryRun(_Output):

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from admin.changes import Caller, Changes
 from admin.clients import Clients
-from admin.contract import DryRun
+from admin.contract import DryRun, StageName
+from admin.dead_letters import DeadLetterOffice, StageQueues
 from admin.keys import Keys
 from admin.members import Members
 from admin.plans import Plans
@@ -45,11 +46,12 @@ PROBLEMS: dict[int, Any] = {
 
 @dataclass(frozen=True)
 class Services:
-    """`gateway_client` makes the boto3 client of API Gateway when it is first needed."""
+    """`gateway_client` makes the boto3 client of API Gateway when it is first needed, `stage_queues` that of SQS."""
 
     database: Database
     stack_name: str
     gateway_client: Callable[[], Any]
+    stage_queues: Callable[[], Mapping[StageName, StageQueues]]
 
     @property
     def changes(self) -> Changes:
@@ -70,6 +72,10 @@ class Services:
     @property
     def plans(self) -> Plans:
         return Plans(self.database, self.changes)
+
+    @property
+    def dead_letters(self) -> DeadLetterOffice:
+        return DeadLetterOffice(self.database, self.changes, self.stage_queues())
 
     @property
     def reports(self) -> Reports:

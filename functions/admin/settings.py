@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from admin.contract import StageName
+from core.lanes import LaneUrls, lane_urls, one_url
 from core.settings import DatabaseSettings, text
 
 
@@ -12,7 +14,18 @@ class Settings:
 
     database: DatabaseSettings
     stack_name: str
+    queue_urls: Mapping[StageName, LaneUrls]
+    dead_letter_urls: Mapping[StageName, str]
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
-        return cls(database=DatabaseSettings.from_environment(env), stack_name=text(env, "STACK_NAME"))
+        return cls(
+            database=DatabaseSettings.from_environment(env),
+            stack_name=text(env, "STACK_NAME"),
+            queue_urls={
+                StageName.PRECHECK: lane_urls(env, "PRECHECK"),
+                StageName.INVOKE: lane_urls(env, "INVOKE"),
+                StageName.FORMAT: one_url(env, "FORMAT"),
+            },
+            dead_letter_urls={stage: text(env, f"{stage.name}_DEAD_LETTERS_URL") for stage in StageName},
+        )

@@ -30,6 +30,8 @@ class Action(StrEnum):
     READ_AUDIT = "audit:read"
     READ_GATEWAY = "gateway:read"
     MEND_GATEWAY = "gateway:mend"
+    READ_DEAD_LETTERS = "dead-letters:read"
+    REDRIVE_DEAD_LETTERS = "dead-letters:redrive"
 
 
 class Role(StrEnum):
@@ -63,6 +65,7 @@ MAY: dict[Role, frozenset[Action]] = {
             Action.READ_PLANS,
             Action.READ_AUDIT,
             Action.READ_GATEWAY,
+            Action.READ_DEAD_LETTERS,
         }
     ),
 }
@@ -144,6 +147,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/admin/audit", Action.READ_AUDIT),
     Route("GET", "/v1/admin/gateway", Action.READ_GATEWAY),
     Route("POST", "/v1/admin/gateway/reconcile", Action.MEND_GATEWAY),
+    Route("GET", "/v1/admin/dead-letters", Action.READ_DEAD_LETTERS),
+    Route("POST", "/v1/admin/dead-letters/redrive", Action.REDRIVE_DEAD_LETTERS),
 )
 
 

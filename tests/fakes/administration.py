@@ -7,6 +7,8 @@ from typing import Any
 from botocore.exceptions import EndpointConnectionError
 
 from admin import app
+from admin.contract import StageName
+from admin.dead_letters import StageQueues
 from admin.services import Services
 from core import front_door
 from core.database import Database, Row
@@ -40,9 +42,11 @@ class Away:
 class Administration:
     """`ask` as a role of a client, `insert` what nobody may ask for, `rows` of what is stored."""
 
-    def __init__(self, database: Database, gateway: Any = None) -> None:
+    def __init__(
+        self, database: Database, gateway: Any = None, stages: Mapping[StageName, StageQueues] | None = None
+    ) -> None:
         self.database = database
-        self._services = Services(database, "stack", lambda: gateway or Away())
+        self._services = Services(database, "stack", lambda: gateway or Away(), lambda: stages or {})
 
     def ask(
         self,

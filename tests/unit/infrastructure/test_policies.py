@@ -98,7 +98,11 @@ GRANTS = {
     },
     "Warmup": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
     "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
-    "Admin": GATEWAY_RECORDS,
+    "Admin": GATEWAY_RECORDS
+    | {
+        "sqs:ReceiveMessage": ["PrecheckDeadLetters", "InvokeDeadLetters", "FormatDeadLetters"],
+        "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue"],
+    },
     "Reconcile": GATEWAY_RECORDS,
     "Documentation": {},
 }

@@ -44,7 +44,7 @@ def ask(method: str, path: str, body: Any = None, **parts: Any) -> Answer:
 
 def ask_event(event: dict[str, Any]) -> Answer:
     database = Wary()
-    app.app.context["services"] = Services(database, "stack", Away)
+    app.app.context["services"] = Services(database, "stack", Away, dict)
     return read_answer(front_door.answer(app.app, event, FakeContext(), database))
 
 

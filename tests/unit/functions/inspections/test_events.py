@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.contract import InspectionEvent
 from core.database import Row, Values
 from core.states import FINAL, State
 from inspections.events import EventRecords, as_stream, has_ended, wait_beyond, wants_stream
@@ -94,7 +95,8 @@ def test_waits_only_for_what_may_come(states: tuple[State, ...], last_id: int, w
 def test_each_event_is_told_when_it_happens() -> None:
     """A client that follows: no event twice, none left out, the last answer is the end."""
     states = [State.ACCEPTED, State.PRECHECKED, State.INFERRED, State.PASSED]
-    told, clock, seen = EventRecords(Happening(states, every=5), "client-a", "insp_x"), FakeClock(), []
+    told, clock = EventRecords(Happening(states, every=5), "client-a", "insp_x"), FakeClock()
+    seen: list[InspectionEvent] = []
     while not has_ended(found := wait_beyond(told, len(seen), 25, clock=clock.now, sleep=clock.sleep)):
         new = found[len(seen) :]
         assert len(new) == 1
