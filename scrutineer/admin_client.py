@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
-from scrutineer.connection import GatewayConnection, Json
-from scrutineer.errors import UserError
+from scrutineer.connection import GatewayConnection, Json, segment
 
 LONGEST_PAGE = 100
 
@@ -124,6 +122,14 @@ class AdminClient:
     def mend_gateway(self, *, dry_run: bool = False) -> Json:
         return self._change("POST", "/v1/admin/gateway/reconcile", dry_run=dry_run)
 
+    def dead_letters(self, *, stage: str | None = None, limit: int = LONGEST_PAGE) -> Json:
+        """At most `limit` of each stage, and about how many there are."""
+        return self._request("GET", "/v1/admin/dead-letters", params=_given({"stage": stage, "limit": str(limit)}))
+
+    def redrive(self, content: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """One of a stage's, or as many as fit into one call."""
+        return self._change("POST", "/v1/admin/dead-letters/redrive", content, dry_run=dry_run)
+
     def _pages(
         self, path: str, name: str, filters: Mapping[str, str] | None = None, *, page: int = LONGEST_PAGE
     ) -> Iterator[Json]:
@@ -158,23 +164,16 @@ def _given(values: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _client(client_id: str) -> str:
-    return f"/v1/admin/clients/{_segment(client_id)}"
+    return f"/v1/admin/clients/{segment(client_id)}"
 
 
 def _key(client_id: str, key_id: str) -> str:
-    return f"{_client(client_id)}/keys/{_segment(key_id)}"
+    return f"{_client(client_id)}/keys/{segment(key_id)}"
 
 
 def _member(client_id: str, member_id: str) -> str:
-    return f"{_client(client_id)}/members/{_segment(member_id)}"
+    return f"{_client(client_id)}/members/{segment(member_id)}"
 
 
 def _plan(plan: str) -> str:
-    return f"/v1/admin/plans/{_segment(plan)}"
-
-
-def _segment(name: str) -> str:
-    """As one part of a path, whatever is in it: what names one thing must not lead to another route."""
-    if name in ("", ".", ".."):
-        raise UserError(f"{name!r} names nothing.")
-    return quote(name, safe="")
+    return f"/v1/admin/plans/{segment(plan)}"

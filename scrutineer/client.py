@@ -5,16 +5,17 @@ All raise RequestFailed for a problem, UserError for a photo that can't be read 
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from scrutineer.connection import GatewayConnection, Json
+from scrutineer.connection import GatewayConnection, Json, segment
 from scrutineer.errors import UserError
 from scrutineer.photo_input import hand_in, inline
 
 SERVER_WAIT_S = 20
+RECONNECT_S = 1.0
 
 
 class Client:
@@ -67,7 +68,25 @@ class Client:
 
     def get(self, inspection_id: str) -> Json:
         """One inspection as it stands."""
-        return self._connection.request("GET", f"/v1/inspections/{inspection_id}").content
+        return self._connection.request("GET", _inspection(inspection_id)).content
+
+    def cancel(self, inspection_id: str) -> Json:
+        """The inspection, cancelled. One that ended in another way is a RequestFailed."""
+        return self._connection.request("POST", f"{_inspection(inspection_id)}/cancel").content
+
+    def events(self, inspection_id: str) -> Json:
+        """The states that it reached, the first one first."""
+        return self._connection.request("GET", f"{_inspection(inspection_id)}/events").content
+
+    def follow(self, inspection_id: str, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Json]:
+        """Each state as it is reached, from the first to the final one."""
+        last_id = "0"
+        while stream := self._connection.event_stream(f"{_inspection(inspection_id)}/events", last_id=last_id):
+            yield from stream.events
+            if stream.events and stream.events[-1]["final"]:
+                return
+            last_id = stream.last_id or last_id
+            sleep(RECONNECT_S if stream.retry_s is None else stream.retry_s)
 
     def embed(self, inputs: Sequence[str | Path]) -> Json:
         """Texts, and photos by their path, as vectors of length 1 in one space, in that order."""
@@ -80,6 +99,10 @@ class Client:
         if question is not None:
             body |= {"kind": "question", "question": question}
         return self._connection.request("POST", "/v1/descriptions", json=body).content
+
+
+def _inspection(inspection_id: str) -> str:
+    return f"/v1/inspections/{segment(inspection_id)}"
 
 
 def _header(idempotency_key: str) -> str:

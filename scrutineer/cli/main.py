@@ -9,10 +9,13 @@ from scrutineer.cli import (
     audit,
     batch,
     bootstrap,
+    cancel,
     clients,
+    dead_letters,
     demo,
     describe,
     embed,
+    events,
     gateway,
     hours,
     inspect,
@@ -38,6 +41,8 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("inspect")(inspect.inspect)
+app.command("events")(events.events)
+app.command("cancel")(cancel.cancel)
 app.command("embed")(embed.embed)
 app.command("describe")(describe.describe)
 app.command("demo")(demo.demo)
@@ -46,8 +51,8 @@ app.command("bootstrap")(bootstrap.bootstrap)
 app.command("whoami")(whoami.whoami)
 app.command("hours")(hours.hours)
 app.command("roles")(roles.roles)
-for group in (batch, clients, keys, members, plans, usage, audit, gateway, webhooks):
-    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
+for group in (batch, clients, keys, members, plans, usage, audit, gateway, webhooks, dead_letters):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2].replace("_", "-"))
 
 
 def run() -> None:

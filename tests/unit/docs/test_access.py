@@ -12,7 +12,7 @@ from scrutineer.cli.main import app
 from scrutineer.local.settings import ROOT
 
 PAGE = (ROOT / "docs" / "access.md").read_text()
-GROUPS = ("clients", "keys", "members", "plans", "usage", "audit", "gateway", "whoami", "roles")
+GROUPS = ("clients", "keys", "members", "plans", "usage", "audit", "gateway", "dead-letters", "whoami", "roles")
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,20 @@ GATEWAY_DRY_RUN = {
     "after": {"in_step": True, "differences": []},
 }
 
+MESSAGE_ID = "0b7c9a52-0000-4000-8000-000000000000"
+DEAD_LETTER = {
+    "message_id": MESSAGE_ID,
+    "stage": "invoke",
+    "inspection_id": "insp_" + "d" * 26,
+    "client_id": CLIENT_ID,
+    "state": "error",
+    "receives": 9,
+    "first_sent_at": AT,
+    "why": "endpoint_unavailable: The endpoint is away.",
+}
+DEAD_LETTERS = {"queues": [{"stage": "invoke", "waiting": 3}], "dead_letters": [DEAD_LETTER]}
+REDRIVEN = {"stage": "invoke", "inspection_ids": [DEAD_LETTER["inspection_id"]], "kept": 0, "more": False}
+
 ANSWERS: dict[tuple[str, str], tuple[type[BaseModel], dict[str, Any]] | None] = {
     ("GET", "/v1/me"): (contract.Me, ME),
     ("GET", "/v1/service"): (ServiceState, SERVICE),
@@ -147,6 +161,8 @@ ANSWERS: dict[tuple[str, str], tuple[type[BaseModel], dict[str, Any]] | None] = 
     ("GET", "/v1/admin/audit"): (contract.AuditPage, {"lines": [LINE], "next_cursor": None}),
     ("GET", "/v1/admin/gateway"): (contract.GatewayState, {"in_step": False, "differences": [DIFFERENCE]}),
     ("POST", "/v1/admin/gateway/reconcile"): (contract.GatewayMended, {"mended": [DIFFERENCE], "left": []}),
+    ("GET", "/v1/admin/dead-letters"): (contract.DeadLetters, DEAD_LETTERS),
+    ("POST", "/v1/admin/dead-letters/redrive"): (contract.Redriven, REDRIVEN),
 }
 BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/v1/admin/clients"): contract.NewClient,
@@ -157,6 +173,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/v1/admin/clients/{client_id}/members"): contract.NewMember,
     ("PATCH", "/v1/admin/clients/{client_id}/members/{member_id}"): contract.MemberChange,
     ("PUT", "/v1/admin/plans/{plan}"): contract.PlanInput,
+    ("POST", "/v1/admin/dead-letters/redrive"): contract.Redrive,
 }
 
 
