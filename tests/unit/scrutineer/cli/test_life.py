@@ -25,6 +25,7 @@ CANCELLED = {
     "photos": [],
     "verdict": None,
     "failure": {"code": "cancelled", "detail": "Its client cancelled it."},
+    "held_until": None,
     "timings_ms": {},
 }
 
