@@ -19,7 +19,7 @@ from notify.deliveries import Deliveries
 from notify.retries import DELAYS_S, MOST_ATTEMPTS
 from tests.fakes.receiver import FakeReceiver, Got
 from tests.fakes.requests import RESULT, accepted
-from webhooks.contract import EndpointChange, IssuedEndpoint, NewEndpoint, Replay, Rotation
+from webhooks.contract import EndpointChange, IssuedEndpoint, NewEndpoint, Replay, SecretRotation
 from webhooks.delivery_log import DeliveryLog
 from webhooks.endpoints import Endpoints
 
@@ -290,7 +290,7 @@ def test_what_ended_a_month_ago_is_forgotten_and_what_waits_is_not(
 def test_while_secrets_overlap_either_verifies_and_then_only_the_new_one(
     database: Database, endpoints: Endpoints, endpoint: IssuedEndpoint
 ) -> None:
-    new = endpoints.rotate("client-a", endpoint.endpoint_id, Rotation(overlap_s=3600))
+    new = endpoints.rotate("client-a", endpoint.endpoint_id, SecretRotation(overlap_s=3600))
     assert new.secret != endpoint.secret
     receiver = FakeReceiver()
     ended(database)

@@ -7,7 +7,7 @@ import pytest
 
 from core.database import Database
 from core.errors import Conflict, NotFound, UnsafeAddress
-from webhooks.contract import DeliveryState, EndpointChange, NewEndpoint, Replay, Rotation
+from webhooks.contract import DeliveryState, EndpointChange, NewEndpoint, Replay, SecretRotation
 from webhooks.delivery_log import MOST_REPLAYED, DeliveryLog
 from webhooks.endpoints import MOST_ENDPOINTS, Endpoints
 
@@ -60,15 +60,15 @@ def ago(hours: float) -> datetime:
 def test_the_secret_is_shown_when_it_is_made_and_never_again(endpoints: Endpoints) -> None:
     made = endpoints.create(OURS, NewEndpoint(url=URL))
     assert made.secret.startswith("whsec_")
-    rotated = endpoints.rotate(OURS, made.endpoint_id, Rotation())
+    rotated = endpoints.rotate(OURS, made.endpoint_id, SecretRotation())
     assert rotated.secret != made.secret
     for shown in (endpoints.one(OURS, made.endpoint_id), endpoints.all(OURS)):
         assert "whsec_" not in shown.model_dump_json()
 
 
 def test_a_second_rotation_ends_the_oldest_secret(database: Database, endpoints: Endpoints, endpoint_id: str) -> None:
-    first = endpoints.rotate(OURS, endpoint_id, Rotation()).secret
-    second = endpoints.rotate(OURS, endpoint_id, Rotation(overlap_s=60)).secret
+    first = endpoints.rotate(OURS, endpoint_id, SecretRotation()).secret
+    second = endpoints.rotate(OURS, endpoint_id, SecretRotation(overlap_s=60)).secret
     row = database.one("SELECT secret, old_secret FROM webhook_endpoints")
     assert row == {"secret": second, "old_secret": first}
 
@@ -80,7 +80,7 @@ def test_a_second_rotation_ends_the_oldest_secret(database: Database, endpoints:
         lambda endpoints, each: endpoints.update(THEIRS, each, EndpointChange(disabled=True)),
         lambda endpoints, each: endpoints.update(THEIRS, each, EndpointChange(url="https://inside/")),
         lambda endpoints, each: endpoints.remove(THEIRS, each),
-        lambda endpoints, each: endpoints.rotate(THEIRS, each, Rotation()),
+        lambda endpoints, each: endpoints.rotate(THEIRS, each, SecretRotation()),
         lambda endpoints, each: endpoints.test(THEIRS, each),
     ],
 )
