@@ -20,7 +20,7 @@ from webhooks.contract import (
     NewEndpoint,
     Replay,
     Replayed,
-    Rotation,
+    SecretRotation,
 )
 
 AT, HOOK, SECRET = "2026-11-21T09:30:00Z", "hook_a", "whsec_c2VjcmV0"
@@ -78,7 +78,7 @@ class WebhookApi:
             case "DELETE", []:
                 return Response(status_code=204)
             case "POST", ["rotate"]:
-                Rotation.model_validate(body)
+                SecretRotation.model_validate(body)
                 found = IssuedEndpoint.model_validate({**ENDPOINT, "secret": SECRET})
             case "GET", ["deliveries"]:
                 found = DeliveryPage.model_validate({"deliveries": [DELIVERY], "next_cursor": None})
