@@ -1,5 +1,6 @@
 """Whatever messages come, in whatever order and however often, and whatever dies: one end, reached once."""
 
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.database import Database
+from core.endings import Endings
 from core.errors import Unavailable
 from core.handover import Handover
 from core.settings import WorkerSettings
 from core.states import FINAL, STEPS, State
 from core.work_records import Claimed, WorkRecords
 from core.worker import Advanced, Ended, Judged, Outcome, StageWorker
+from sweeper.expire import expire_overdue
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import sweep
 from tests.fakes.queues import InMemoryQueue, both_lanes
@@ -43,7 +46,7 @@ class Delivery:
 
 happenings = st.one_of(
     st.builds(Delivery, st.sampled_from(QUEUED), st.sampled_from(["well", "otherwise", "unavailable", "dies"])),
-    st.sampled_from(["leases run out", "sweep"]),
+    st.sampled_from(["leases run out", "sweep", "cancel", "time is over"]),
 )
 
 
@@ -81,7 +84,15 @@ class Bench:
             self.goes = happening.goes
             with suppress(Killed):
                 self.workers[happening.stage].run(self.id)
+        elif happening == "cancel":
+            Endings(self.database).cancel("client-a", self.id)
+        elif happening == "time is over":
+            self.database.execute(
+                "UPDATE rvpxbverification_request_data SET expires_at = UTC_TIMESTAMP(6) WHERE inspection_id = %s",
+                (self.id,),
+            )
         elif happening == "sweep":
+            expire_overdue(Endings(self.database))
             sweep(StuckRecords(self.database), self.handover, after_s=0, max_attempts=MAX_ATTEMPTS)
         else:
             self.database.execute(
@@ -117,9 +128,25 @@ def test_one_end_reached_once(database: Database, happened: list[Delivery | str]
     state, ends = before
     assert state in FINAL
     assert [end["outcome"] for end in ends] == [state.value]
+    events = database.all("SELECT state FROM inspection_events WHERE inspection_id = %s ORDER BY sequence", (bench.id,))
+    reached = [State(event["state"]) for event in events]
+    assert reached[-1] is state
+    assert all(end in STEPS[start] for start, end in itertools.pairwise(reached))
+    running, used, counted = usage(database)
+    assert (running, used) == (0, counted), "its place is free, and usage is what was accepted less what was refunded"
 
 
 def reachable(state: State) -> set[State]:
     """Every state that one or more steps lead to: one delivery makes one step, a look later may see more."""
     steps = set(STEPS[state])
     return steps.union(*(reachable(each) for each in steps))
+
+
+def usage(database: Database) -> tuple[int, int, int]:
+    """(running, counted towards the day, accepted less refunded)"""
+    row = database.one(
+        "SELECT u.running, u.day_count, d.accepted - d.refunded AS counted FROM client_usage u"
+        " JOIN client_usage_days d ON d.client_id = u.client_id WHERE u.client_id = 'client-a'"
+    )
+    assert row is not None
+    return row["running"], row["day_count"], row["counted"]

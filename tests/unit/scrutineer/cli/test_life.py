@@ -26,6 +26,7 @@ CANCELLED = {
     "verdict": None,
     "failure": {"code": "cancelled", "detail": "Its client cancelled it."},
     "held_until": None,
+    "reused_from": None,
     "timings_ms": {},
 }
 
