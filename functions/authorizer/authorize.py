@@ -11,7 +11,7 @@ from core.principal import Principal
 from core.principal_records import PrincipalRecords
 
 REMEMBERED_S = 30.0  # what is revoked dies within it, and a database that is away for less is not noticed
-HOT_READ_GRACE_S = 300.0  # with hot reads: longer than a failover takes
+HOT_READ_GRACE_S = 60.0  # with hot reads: as long as a failover takes, and the longest that what is revoked may live
 MOST_REMEMBERED = 1000
 
 Remembered = tuple[type, bytes]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.gpu_rows import CONFIDENT_TOKENS, PLAIN_TOKENS, PLAN, Host, Result, Row, measure, table
+from benchmarks.gpu_rows import PLAN, Host, Result, Row, measure, table
 from benchmarks.roofline import Rates
-from benchmarks.shapes import TINY
+from benchmarks.shapes import CONFIDENT_TOKENS, PLAIN_TOKENS, TINY
 
 ROOT = Path(__file__).parents[3]
 # Not to be had where the script has to run.
