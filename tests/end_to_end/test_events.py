@@ -63,6 +63,10 @@ def test_the_handler_takes_its_event(stack: LocalStack, event: Path) -> None:
             assert set(answer) == {"mended", "left"}
         case ["retention"]:
             assert answer == {"erased": 0}
+        case ["archive"]:
+            assert set(answer) == {"archived", "failed"}
+        case ["warmup"]:
+            assert answer == {"warm": None}  # always open: there is nothing to warm up for
         case ["inspections", "create"]:
             assert answer["statusCode"] == 202, answer
             assert json.loads(answer["body"])["reference"] == "AWB-0001"
