@@ -34,11 +34,12 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print the inspection as JSON.")] = False,
 ) -> None:
     """Have photos inspected. Exit code: 0 passed, 3 failed, 4 review, 5 rejected, 6 not final yet, 7 no verdict."""
+    taken = [photo if is_address(photo) else _file(photo) for photo in photos]
     found = gateway_address(url, key)
     described = {"description": item, **_attributes(attribute or [])}
     with Client(found.url, found.key) as client, err.status("Sending the photos …") as status:
         inspection = client.inspect(
-            [photo if is_address(photo) else Path(photo) for photo in photos],
+            taken,
             item=described,
             checklist=checklist,
             reference=reference,
@@ -51,6 +52,13 @@ def inspect(
     else:
         show(out, inspection)
     raise typer.Exit(_exit_code(inspection))
+
+
+def _file(name: str) -> Path:
+    path = Path(name)
+    if not path.is_file():
+        raise typer.BadParameter(f"There is no file {name}.", param_hint="PHOTOS")
+    return path
 
 
 def _attributes(pairs: list[str]) -> dict[str, Any]:

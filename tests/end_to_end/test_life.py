@@ -34,11 +34,11 @@ def test_cancelled_whatever_the_workers_do(client: httpx.Client, final: Final, s
     """Many at once, each cancelled at another moment of its life: one end each, usage settled."""
     key = desk.key(desk.client("Cancels", desk.plan("cancels", default_wait_s=0)), "client-admin").secret
     with httpx.Client(base_url=client.base_url, headers={"x-api-key": key}, timeout=40, trust_env=False) as own:
-        ids = [accept(own) for _ in range(8)]
-        answers = []
-        for number, inspection_id in enumerate(ids):
-            time.sleep(0.05 * number)
-            answers.append(own.post(f"/v1/inspections/{inspection_id}/cancel"))
+        ids, answers = [], []
+        for number in range(8):
+            ids.append(accept(own))
+            time.sleep(0.05 * number)  # the first one at once
+            answers.append(own.post(f"/v1/inspections/{ids[-1]}/cancel"))
         assert {answer.status_code for answer in answers} <= {200, 409}
         for inspection_id, answer in zip(ids, answers, strict=True):
             found = own.get(f"/v1/inspections/{inspection_id}").json()

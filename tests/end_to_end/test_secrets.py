@@ -214,7 +214,7 @@ def rows(stack: LocalStack, finished: None) -> dict[str, str]:
 def objects(stack: LocalStack, finished: None, planted: Planted) -> dict[str, bytes]:
     """All that the bucket holds of the inspections, by key."""
     s3 = stack.client("s3")
-    (bucket,) = (each["Name"] for each in s3.list_buckets()["Buckets"])
+    (bucket,) = (each.name for each in stack.template.buckets.values())
     keys = [
         each["Key"]
         for inspection_id in planted.inspections.values()

@@ -172,9 +172,9 @@ def possessions(stored: Stored, stack: LocalStack, tenant: Tenant) -> dict[str, 
         table: stored(f"SELECT * FROM {table} WHERE client_id = %s ORDER BY 1", (tenant.client_id,)) for table in OWNED
     }
     found["plans"] = stored("SELECT * FROM plans ORDER BY plan")
-    (bucket,) = stack.client("s3").list_buckets()["Buckets"]
+    (bucket,) = stack.template.buckets.values()
     prefix = f"photos/{tenant.ids['inspection_id']}/"
-    listed = stack.client("s3").list_objects_v2(Bucket=bucket["Name"], Prefix=prefix)
+    listed = stack.client("s3").list_objects_v2(Bucket=bucket.name, Prefix=prefix)
     found["photos"] = [each["Key"] for each in listed["Contents"]]
     return found
 

@@ -8,9 +8,15 @@ from scrutineer.migrations import apply_migrations
 
 MIGRATIONS = Path(__file__).parents[2] / "database"
 EMPTYING = {
-    "plans": "DELETE FROM plans WHERE plan <> 'standard'",  # that one comes with the tables; leave it as it is
+    "plans": "DELETE FROM plans WHERE plan <> 'standard'",  # that one comes with the tables
     "audit_log": "TRUNCATE audit_log",  # its trigger refuses to delete rows
 }
+# As the migration made it, whatever a test before has done to it.
+STANDARD_PLAN = (
+    "UPDATE plans SET rate_per_s = 10, burst = 20, quota_day = NULL, quota_month = 100000, concurrent = 200,"
+    """ tasks = '["inspect", "embed", "describe"]', max_photos = 20, default_wait_s = 20, max_wait_s = 25"""
+    " WHERE plan = 'standard'"
+)
 
 
 def migrated(connection: Connection) -> list[str]:
@@ -25,3 +31,4 @@ def empty(connection: Connection, tables: Sequence[str]) -> None:
     with connection.open(autocommit=True) as opened, opened.cursor() as cursor:
         for table in tables:
             cursor.execute(EMPTYING.get(table, f"DELETE FROM {table}"))
+        cursor.execute(STANDARD_PLAN)

@@ -265,7 +265,7 @@ def test_me_says_what_is_left(desk: Administration) -> None:
     answer = desk.ask("GET", "/v1/me", role=Role.VIEWER)
     me = answer.json
     assert (me["client_id"], me["actor"], me["role"], me["plan"]) == ("client-a", "key_me", "viewer", "standard")
-    assert me["scopes"] == ["inspections:read", "service:read", "usage:read"]
+    assert me["scopes"] == ["inspections:read", "service:read", "usage:read", "webhooks:read"]
     left = {limit["name"]: (limit["used"], limit["left"]) for limit in me["limits"]}
     assert left == {"month": (40, 99_960), "running": (2, 198)}
     assert "RateLimit" in answer.headers
@@ -274,7 +274,7 @@ def test_me_says_what_is_left(desk: Administration) -> None:
 def test_the_role_table_is_the_one_that_is_checked(desk: Administration) -> None:
     roles = {each["role"]: each for each in desk.ask("GET", "/v1/admin/roles").json["roles"]}
     assert set(roles) == set(Role)
-    assert roles["viewer"]["actions"] == ["inspections:read", "service:read", "usage:read"]
+    assert roles["viewer"]["actions"] == ["inspections:read", "service:read", "usage:read", "webhooks:read"]
     assert roles["client-admin"]["may_grant"] == ["client-admin", "operator", "reviewer", "viewer"]
     assert [role for role, each in roles.items() if each["across_clients"]] == ["admin", "auditor"]
 

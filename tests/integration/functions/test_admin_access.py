@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from admin.changes import Caller, Changes
+from admin.contract import StageName
+from admin.dead_letters import StageQueues
 from admin.keys import Keys
 from core.database import Database
 from core.errors import Conflict, ScrutineerError
+from core.lanes import Lane
 from core.roles import GRANTS, MAY, ROUTES, Action, Role, Route
 from tests.fakes.administration import PLAN, Administration
 from tests.fakes.api_gateway import Answer, someone
+from tests.fakes.dead_letters import InMemoryDeadLetters
+from tests.fakes.queues import InMemoryQueue
 
 CLIENTS = "/v1/admin/clients"
 KEYS = f"{CLIENTS}/client-a/keys"
@@ -23,6 +28,7 @@ OF_A_CLIENT = [route for route in MINE if "{client_id}" in route.path]
 # A body that is right for the route, and asks for nothing that any administrator could not give.
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/admin/clients"): {"name": "x", "plan": "standard"},
+    ("POST", "/v1/admin/dead-letters/redrive"): {"stage": "invoke"},
     ("PATCH", "/v1/admin/clients/{client_id}"): {"name": "x"},
     ("POST", "/v1/admin/clients/{client_id}/keys"): {"name": "x", "role": "viewer"},
     ("PATCH", "/v1/admin/clients/{client_id}/keys/{key_id}"): {"name": "x"},
@@ -40,7 +46,8 @@ BODIES: dict[tuple[str, str], Any] = {
 @pytest.fixture
 def desk(database: Database) -> Administration:
     """client-a has a key, an unused one and a member of low rank; the installation's admin is of client-c."""
-    desk = Administration(database)
+    stages = {stage: StageQueues(dict.fromkeys(Lane, InMemoryQueue()), InMemoryDeadLetters()) for stage in StageName}
+    desk = Administration(database, stages=stages)
     desk.key("key_root", Role.ADMIN, "client-c")
     for letter in "ab":
         desk.key(f"key_{letter}", Role.OPERATOR, f"client-{letter}")
