@@ -1,7 +1,8 @@
 """Secrets and contents are planted in good and bad requests of every kind, then looked for wherever anything is kept.
 
-A credential is kept nowhere. The text of an item is in the row of its request and in the capture of what the model was
-asked; a photo's bytes are in the bucket, as they were sent, below `photos/`. Neither is anywhere else.
+A credential is kept nowhere. The text of an item is in the row of its request, in the capture of what the model was
+asked and in the archived result; a photo's bytes are in the bucket, as they were sent, below `photos/`. Neither is
+elsewhere.
 """
 
 import base64
@@ -173,13 +174,13 @@ def dead_letters(stack: LocalStack) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(planted: Planted, stack: LocalStack) -> None:
-    """All that was accepted has come to its end."""
+    """All that was accepted has come to its end, and to the archive."""
     marks = ", ".join(["%s"] * len(planted.inspections))
     end = time.monotonic() + 60
     with stack.database.open() as connection, connection.cursor() as cursor:
         while True:
             cursor.execute(
-                "SELECT COUNT(*) FROM rvpxbverification_request_data WHERE finished_at IS NOT NULL"
+                "SELECT COUNT(*) FROM rvpxbverification_request_data WHERE archived_at IS NOT NULL"
                 f" AND inspection_id IN ({marks})",
                 tuple(planted.inspections.values()),
             )
@@ -212,15 +213,11 @@ def rows(stack: LocalStack, finished: None) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def objects(stack: LocalStack, finished: None, planted: Planted) -> dict[str, bytes]:
-    """All that the bucket holds of the inspections, by key."""
+    """All that the bucket holds, by key."""
     s3 = stack.client("s3")
     (bucket,) = (each.name for each in stack.template.buckets.values())
-    keys = [
-        each["Key"]
-        for inspection_id in planted.inspections.values()
-        for prefix in (f"photos/{inspection_id}", f"prepared/{inspection_id}", f"captures/{inspection_id}")
-        for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
-    ]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 
@@ -258,7 +255,7 @@ def test_no_credential_is_kept_anywhere(
             assert secret not in text, f"{place} holds {name}"
 
 
-def test_an_items_text_is_in_its_row_and_its_capture_alone(
+def test_an_items_text_is_in_its_row_its_capture_and_its_result_alone(
     stack: LocalStack,
     planted: Planted,
     logs: Mapping[str, str],
@@ -267,8 +264,10 @@ def test_an_items_text_is_in_its_row_and_its_capture_alone(
 ) -> None:
     assert [name for name, text in logs.items() if planted.item in text] == []
     assert [name for name, text in rows.items() if planted.item in text] == ["rvpxbverification_request_data.item"]
-    holding = {key for key, data in objects.items() if planted.item.encode() in data}
-    assert holding == {f"captures/{inspection_id}.json" for inspection_id in planted.inspections.values()}
+    holding = [key for key, data in objects.items() if planted.item.encode() in data]
+    kept = [f"{inspection_id}.json" for inspection_id in planted.inspections.values()]
+    assert sorted(key.rpartition("/")[2] for key in holding) == sorted(kept * 2)
+    assert {key.partition("/")[0] for key in holding} == {"captures", "results"}
     assert planted.item not in str(dead_letters(stack))
 
 
