@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import Unavailable
 from core.observability import logger
-from core.queues import LONGEST_DELAY_S
+from core.queues import send
 
 
 class BatchMessage(BaseModel):
@@ -35,18 +35,7 @@ class SqsBatchQueue:
         self._url = url
 
     def send(self, batch_id: str, *, group: str, delay_s: int = 0) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        body = BatchMessage(batch_id=batch_id).model_dump_json()
-        try:
-            self._client.send_message(
-                QueueUrl=self._url,
-                MessageBody=body,
-                MessageGroupId=group,
-                DelaySeconds=min(max(delay_s, 0), LONGEST_DELAY_S),
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable("The queue can't be reached at the moment.") from error
+        send(self._client, self._url, BatchMessage(batch_id=batch_id), group=group, delay_s=delay_s)
 
 
 def tell(queue: BatchQueue, batch_id: str, *, client_id: str, delay_s: int = 0) -> None:

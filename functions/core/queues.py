@@ -28,6 +28,21 @@ class Queue(Protocol):
         """
 
 
+def send(client: Any, url: str, message: BaseModel, *, group: str, delay_s: int) -> None:
+    """One message through a boto3 SQS client. Raises Unavailable."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client.send_message(
+            QueueUrl=url,
+            MessageBody=message.model_dump_json(),
+            MessageGroupId=group,
+            DelaySeconds=min(max(delay_s, 0), LONGEST_DELAY_S),
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise Unavailable("The queue can't be reached at the moment.") from error
+
+
 class SqsQueue:
     """Amazon SQS through boto3; `client` is a boto3 SQS client."""
 
@@ -36,18 +51,7 @@ class SqsQueue:
         self._url = url
 
     def send(self, inspection_id: str, *, group: str, delay_s: int = 0) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        body = StageMessage(inspection_id=inspection_id).model_dump_json()
-        try:
-            self._client.send_message(
-                QueueUrl=self._url,
-                MessageBody=body,
-                MessageGroupId=group,
-                DelaySeconds=min(max(delay_s, 0), LONGEST_DELAY_S),
-            )
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable("The queue can't be reached at the moment.") from error
+        send(self._client, self._url, StageMessage(inspection_id=inspection_id), group=group, delay_s=delay_s)
 
     def holds(self, queue_arn: str) -> bool:
         """Whether this is the queue of that ARN: both end in its name."""
