@@ -6,31 +6,22 @@ changed. All raise RequestFailed for a problem, UserError for a gateway that can
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from scrutineer.connection import GatewayConnection, Json, segment
+from scrutineer.connection import GatewayClient, Json, segment
 
 LONGEST_PAGE = 100
 
 
-class AdminClient:
+class AdminClient(GatewayClient):
     """One connection to one gateway with one key. `waiting` gives what goes on around every request.
 
     `gateway_pending`: something was changed that API Gateway's own records could not follow at once.
     """
 
     def __init__(self, url: str, key: str, *, waiting: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
-        self._connection = GatewayConnection(url, key, waiting=waiting)
+        super().__init__(url, key, waiting=waiting)
         self.gateway_pending = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def me(self) -> Json:
         return self._request("GET", "/v1/me")

@@ -6,12 +6,10 @@ All raise RequestFailed for a problem, UserError for a gateway, or a link, that 
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import httpx
 
-from scrutineer.connection import GatewayConnection, Json
+from scrutineer.connection import GatewayClient, Json
 from scrutineer.errors import UserError
 from scrutineer.manifest import read_manifest
 from scrutineer.photo_input import upload
@@ -20,19 +18,8 @@ LOOK_EVERY_S = 1.0
 DOWNLOAD_TIMEOUT_S = 60
 
 
-class BatchClient:
+class BatchClient(GatewayClient):
     """One connection to one gateway with one key."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._connection = GatewayConnection(url, key)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def submit(self, manifest: str, *, name: str | None = None, idempotency_key: str) -> Json:
         """The batch as it was accepted; the same key with the same manifest leads to the same batch."""

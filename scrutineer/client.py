@@ -7,10 +7,9 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from scrutineer.connection import GatewayConnection, Json, segment
+from scrutineer.connection import GatewayClient, Json, segment
 from scrutineer.errors import UserError
 from scrutineer.photo_input import hand_in, inline
 
@@ -18,19 +17,8 @@ SERVER_WAIT_S = 20
 RECONNECT_S = 1.0
 
 
-class Client:
+class Client(GatewayClient):
     """One connection to one gateway with one key."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._connection = GatewayConnection(url, key)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def inspect(
         self,

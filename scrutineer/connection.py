@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -90,6 +91,24 @@ def segment(name: str) -> str:
     if name in ("", ".", ".."):
         raise UserError(f"{name!r} names nothing.")
     return quote(name, safe="")
+
+
+class GatewayClient:
+    """What every client of the gateway is: one connection with one key, closed with the block that it is used in.
+
+    `waiting` gives what goes on around every request.
+    """
+
+    def __init__(self, url: str, key: str, *, waiting: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
+        self._connection = GatewayConnection(url, key, waiting=waiting)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
 
 
 def _content(answer: httpx.Response) -> Json:

@@ -3,32 +3,19 @@
 All raise RequestFailed for a problem, UserError for a gateway that can't be reached.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
-from scrutineer.connection import GatewayConnection, Json
+from scrutineer.connection import GatewayClient, Json
 from scrutineer.errors import UserError
 
 WEBHOOKS = "/v1/webhooks"
 LONGEST_PAGE = 100
 
 
-class WebhookClient:
+class WebhookClient(GatewayClient):
     """One connection to one gateway with one key. `waiting` gives what goes on around every request."""
-
-    def __init__(self, url: str, key: str, *, waiting: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
-        self._connection = GatewayConnection(url, key, waiting=waiting)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def endpoints(self) -> list[Json]:
         found: list[Json] = self._request("GET", WEBHOOKS)["endpoints"]
