@@ -33,7 +33,8 @@ SETTINGS = {
     "DATABASE_PORT": "MySQL's port.",
     "DATABASE_TLS": "Whether to connect by TLS: `true` or `false`.",
     "DATABASE_USER": "The database user.",
-    "ENDPOINT": "Where the model is: `sagemaker:NAME`, or the address below which `/invocations` is.",
+    "ENDPOINT": "Where the model is: `sagemaker:NAME`, with `/COMPONENT` behind it where the endpoint has inference"
+    " components, or the address below which `/invocations` is.",
     "FALLBACK_ENDPOINT": "Asked while the endpoint is not available; written as `ENDPOINT`, or empty.",
     "FORMAT_QUEUE_URL": "The queue of the format stage.",
     "HELD_PER_MINUTE": "Held inspections that the sweeper lets go in one round.",

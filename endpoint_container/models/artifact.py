@@ -12,22 +12,25 @@ MANIFEST = "manifest.json"
 UNVERSIONED = "unversioned"
 
 
-def verify(model_dir: Path) -> ModelIdentity:
+def verify(model_dir: Path, expected_digest: str = "") -> ModelIdentity:
     """Check every file that the manifest lists and say which model this is.
 
-    Without a manifest the folder's name stands in. Raises LoadError on a mismatch, a missing file, or weights
-    that a manifest does not vouch for.
+    Without a manifest the folder's name stands in. Raises LoadError on a mismatch, a missing file, weights that a
+    manifest does not vouch for, or, where a digest is expected, weights of another one.
     """
     weights = sorted(model_dir.glob("*.safetensors"))
     if not weights:
         raise LoadError(f"{model_dir}: holds no *.safetensors (pickled weights are never loaded)")
     digests = {path.name: file_sha256(path) for path in weights}
+    digest = weights_digest(digests)
+    if expected_digest and digest != expected_digest:
+        raise LoadError(f"MODEL_DIGEST: these weights have the digest {digest}, not {expected_digest}")
     name, version = model_dir.resolve().name, UNVERSIONED
     if (model_dir / MANIFEST).exists():
         manifest = read_json_object(model_dir / MANIFEST)
         name, version = _text(manifest, "name"), _text(manifest, "version")
         _check_files(model_dir, manifest.get("files"), digests)
-    return ModelIdentity(name, version, weights_digest(digests))
+    return ModelIdentity(name, version, digest)
 
 
 def weights_digest(digests: dict[str, str]) -> str:

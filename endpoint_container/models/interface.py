@@ -24,7 +24,8 @@ class ModelOptions:
     """Where the artifact is and what it may use.
 
     `threads` 0 means all cores; `device` is auto, cpu or cuda; a cache of 0 bytes is off. Of texts written at once
-    there are at most `slots`, each of `slot_tokens` with its prompt; 0 slots: the model does not write.
+    there are at most `slots`, each of `slot_tokens` with its prompt; 0 slots: the model does not write. With a
+    `digest` only weights that have it are loaded.
     """
 
     model_dir: Path
@@ -34,6 +35,7 @@ class ModelOptions:
     prefix_cache_bytes: int = 0
     slots: int = 0
     slot_tokens: int = 8192
+    digest: str = ""
 
 
 @dataclass(frozen=True)

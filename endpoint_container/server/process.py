@@ -47,7 +47,12 @@ def serve(environment: Mapping[str, str]) -> int:
     except SettingsError as error:
         log("settings_invalid", reason=str(error))
         return 2
-    options = ModelOptions(
+    return run(settings, lambda: load_model(model_options(settings)))
+
+
+def model_options(settings: Settings) -> ModelOptions:
+    """What the settings say about the model itself."""
+    return ModelOptions(
         settings.model_dir,
         settings.threads,
         settings.device,
@@ -55,8 +60,8 @@ def serve(environment: Mapping[str, str]) -> int:
         settings.prefix_cache_bytes,
         settings.generation_slots,
         settings.slot_tokens,
+        settings.model_digest,
     )
-    return run(settings, lambda: load_model(options))
 
 
 def run(settings: Settings, load: Callable[[], LoadedModel]) -> int:

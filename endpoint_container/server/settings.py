@@ -1,5 +1,6 @@
 """All that can be set from outside, in one frozen object made from a mapping such as os.environ."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ class Settings:
     """Names in the environment are these in upper case; README.md says what each is for."""
 
     model_dir: Path = Path("/opt/ml/model")
+    model_digest: str = ""
     host: str = "0.0.0.0"
     port: int = 8080
     device: str = "auto"
@@ -56,10 +58,14 @@ class Settings:
         device = environment.get("DEVICE", cls.device)
         if device not in DEVICES:
             raise SettingsError(f"DEVICE must be one of {', '.join(DEVICES)}")
+        digest = environment.get("MODEL_DIGEST", cls.model_digest)
+        if not re.fullmatch("([0-9a-f]{64})?", digest):
+            raise SettingsError("MODEL_DIGEST must be a sha256 in lower-case hex, or empty")
         # SageMaker names another port where several containers share one instance.
         port = "PORT" if "PORT" in environment else "SAGEMAKER_BIND_TO_PORT"
         return cls(
             model_dir=Path(environment.get("MODEL_DIR") or cls.model_dir),
+            model_digest=digest,
             host=environment.get("HOST") or cls.host,
             port=number(port, cls.port, least=1, most=65535),
             device=device,

@@ -21,12 +21,16 @@ READ_TIMEOUT_S = (
 PROMPT_READ_TIMEOUT_S = 22
 CONNECT_TIMEOUT_S = 3
 HURRIED_READ_TIMEOUTS_S = (1, 2, 5, 10, 20, 40)  # a boto3 client has one timeout for all its calls
+# "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress […]", with
+# status 400 and the code of any mistake in a request: what an endpoint at zero copies says until one has started.
+# https://aws.amazon.com/blogs/machine-learning/unlock-cost-savings-with-the-new-scale-down-to-zero-feature-in-amazon-sagemaker-inference/
+ASLEEP = "has no capacity"
 
 
 class EndpointUnavailable(Unavailable):
-    """Busy, starting, failing or unreachable: another attempt may succeed.
+    """Busy, asleep, failing or unreachable: another attempt may succeed.
 
-    `busy`: it is well and has no room; it was not `attempted` then, nor where nobody answered at all.
+    `busy`: it is well and has no room, or no copy yet; it was not `attempted` then, nor where nobody answered at all.
     """
 
     code, title = "endpoint_unavailable", "The model endpoint is not available"
@@ -69,13 +73,19 @@ class Endpoint(Protocol):
 
 class SageMakerEndpoint:
     """A SageMaker real-time endpoint; `client_for` gives a boto3 sagemaker-runtime client with retries off and so many
-    seconds to read an answer."""
+    seconds to read an answer. An endpoint of inference components is asked for one of them."""
 
     def __init__(
-        self, client_for: Callable[[float], Any], endpoint_name: str, read_timeout_s: float = READ_TIMEOUT_S
+        self,
+        client_for: Callable[[float], Any],
+        endpoint_name: str,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        *,
+        component: str = "",
     ) -> None:
         self._client_for = client_for
         self._endpoint_name = endpoint_name
+        self._component = {"InferenceComponentName": component} if component else {}
         self._read_timeout_s = read_timeout_s
         self._name = f"sagemaker:{endpoint_name}"
 
@@ -103,6 +113,7 @@ class SageMakerEndpoint:
                 Accept="application/json",
                 InferenceId=inference_id,
                 Body=body,
+                **self._component,
             )
             data: bytes = answer["Body"].read()
         except ClientError as error:
@@ -223,7 +234,7 @@ def _open(settings: EndpointSettings, read_timeout_s: float) -> Endpoint:
 
 def _adapter(settings: EndpointSettings, read_timeout_s: float) -> Endpoint:
     if settings.kind == "sagemaker":
-        return SageMakerEndpoint(_sagemaker_runtime, settings.address, read_timeout_s)
+        return SageMakerEndpoint(_sagemaker_runtime, settings.address, read_timeout_s, component=settings.component)
     import urllib3
 
     return UrlEndpoint(urllib3.PoolManager(), settings.address, read_timeout_s)
@@ -243,6 +254,9 @@ def _translated(response: dict[str, Any]) -> ScrutineerError:
     if response["Error"]["Code"] == "ModelError":
         original = str(response.get("OriginalMessage") or "").encode()
         return _by_status(int(response.get("OriginalStatusCode") or 500), original)
+    if response["Error"]["Code"] == "ValidationError" and ASLEEP in str(response["Error"].get("Message")):
+        metrics.add_metric("EndpointAsleep", "Count", 1)
+        return EndpointUnavailable("The model endpoint has no copy of the model running yet.", busy=True)
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 500)
     if response["Error"]["Code"] == "ThrottlingException":
         status = 429

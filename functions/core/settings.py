@@ -3,6 +3,7 @@
 Nothing here reads the environment: a composition root hands it over, a test hands over a dictionary.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -151,14 +152,18 @@ class HoldingSettings:
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """Any place that speaks `/invocations`: `sagemaker` and an endpoint's name, or `url` and an address."""
+    """Any place that speaks `/invocations`: `sagemaker` and an endpoint's name, or `url` and an address.
+
+    `component` is the inference component of the endpoint that is asked, empty where the endpoint has none.
+    """
 
     kind: str
     address: str
+    component: str = ""
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], name: str = "ENDPOINT") -> "EndpointSettings":
-        """`sagemaker:NAME` or `http(s)://…`."""
+        """`sagemaker:NAME`, `sagemaker:NAME/COMPONENT` or `http(s)://…`."""
         found = cls.optional_from_environment(env, name)
         if found is None:
             raise InvalidSetting(f"{name} is empty")
@@ -168,10 +173,12 @@ class EndpointSettings:
     def optional_from_environment(cls, env: Mapping[str, str], name: str) -> "EndpointSettings | None":
         """The same, or None where the setting is empty."""
         value = text(env, name)
-        if value.startswith("sagemaker:") and value != "sagemaker:":
-            return cls("sagemaker", value.removeprefix("sagemaker:"))
+        if found := re.fullmatch(r"sagemaker:([^/]+)(?:/([^/]+))?", value):
+            return cls("sagemaker", found[1], found[2] or "")
         if value.startswith(("http://", "https://")):
             return cls("url", value)
         if value:
-            raise InvalidSetting(f"{name} must be sagemaker:NAME or an http(s) address, not {value!r}")
+            raise InvalidSetting(
+                f"{name} must be sagemaker:NAME, sagemaker:NAME/COMPONENT or an http(s) address, not {value!r}"
+            )
         return None

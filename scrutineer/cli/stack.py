@@ -29,7 +29,12 @@ TELLERS = ("NotifyFunction", "WebhooksFunction")
 
 @contextmanager
 def started(
-    *, port: int, model: Path, data: Path | None, further_models: Mapping[str, Path] = MappingProxyType({})
+    *,
+    port: int,
+    model: Path,
+    data: Path | None,
+    further_models: Mapping[str, Path] = MappingProxyType({}),
+    cold_start_s: float = 0.0,
 ) -> Iterator[tuple["LocalStack", RunningStack]]:
     """The stack, running, and the address and key of its first client; all of it ends with the block.
 
@@ -46,6 +51,7 @@ def started(
         gateway_port=port,
         model_dir=model.resolve(),  # a container has a working folder of its own
         data_dir=data,
+        endpoint_cold_start_s=cold_start_s,
         further_models={parameter: folder.resolve() for parameter, folder in further_models.items()},
         function_environment={teller: {"OUTWARD_LOCAL": f"127.0.0.1:{LISTENS_AT}"} for teller in TELLERS},
     )

@@ -34,17 +34,28 @@ def up(
     data: Annotated[
         Path | None, typer.Option(help="Keep database and logs here; by default they go at the end.")
     ] = None,
+    cold_start: Annotated[
+        float,
+        typer.Option(
+            help="Seconds that the endpoint sleeps on after it was first asked, as one that scales from zero.", min=0
+        ),
+    ] = 0,
 ) -> None:
     """Start the local stack: gateway, functions, queues, database and a container a model. Ctrl-C stops it."""
     given = {EMBEDDINGS: embedding_model, DESCRIPTIONS: description_model}
     further_models = {parameter: folder for parameter, folder in given.items() if folder is not None}
-    run_until_stopped(port=port, model=model, data=data, further_models=further_models)
+    run_until_stopped(port=port, model=model, data=data, further_models=further_models, cold_start_s=cold_start)
 
 
-def run_until_stopped(*, port: int, model: Path, data: Path | None, further_models: Mapping[str, Path]) -> None:
+def run_until_stopped(
+    *, port: int, model: Path, data: Path | None, further_models: Mapping[str, Path], cold_start_s: float
+) -> None:
     stop = threading.Event()
     with (
-        started(port=port, model=model, data=data, further_models=further_models) as (stack, running),
+        started(port=port, model=model, data=data, further_models=further_models, cold_start_s=cold_start_s) as (
+            stack,
+            running,
+        ),
         announced(running),
     ):
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -141,6 +141,6 @@ class Resolver:
     def _find_in_map(self, argument: Any) -> Any:
         name, first, second = (self.resolve(part) for part in argument[:3])
         try:
-            return self._mappings[name][first][second]
+            return self._mappings[name][str(first)][str(second)]
         except KeyError as error:
             raise TemplateInvalid(f"there is no {second} under {first} in the mapping {name}") from error

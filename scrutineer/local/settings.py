@@ -33,6 +33,8 @@ class StackSettings:
     endpoint_url: str | None = None
     """A container that already runs somewhere; none is started then."""
     endpoint_payload_limit_bytes: int = 6 * 1024 * 1024
+    endpoint_cold_start_s: float = 0.0
+    """How long the endpoint has no copy of the model after it was first asked, as one that scales from zero."""
     start_endpoint: bool = True
     """Without an endpoint, invocations get SageMaker's ServiceUnavailable."""
 

@@ -38,7 +38,7 @@ from scrutineer.local.sagemaker_runtime import create_app as create_sagemaker_ru
 from scrutineer.local.schedules import Schedule
 from scrutineer.local.settings import StackSettings
 from scrutineer.local.signals import termination_as_exit, uninterrupted
-from scrutineer.local.stand_ins import ENDPOINT_NAME
+from scrutineer.local.stand_ins import COMPONENT_NAME, ENDPOINT_NAME
 from scrutineer.local.template import load_template
 from scrutineer.local.template_model import ACCOUNT, REGION, Template
 from scrutineer.local.usage_plans import UsagePlans
@@ -183,6 +183,8 @@ class LocalStack:
                 ENDPOINT_NAME,
                 # Nothing listens on port 9, so that an absent endpoint is an unavailable one.
                 self.endpoint_url or f"http://{HOST}:9",
+                component=COMPONENT_NAME,
+                cold_start_s=settings.endpoint_cold_start_s,
                 payload_limit_bytes=settings.endpoint_payload_limit_bytes,
             ),
             name="sagemaker-runtime",

@@ -9,6 +9,7 @@ from scrutineer.local.resource_rules import NESTED_TYPES
 from scrutineer.local.template_model import ACCOUNT, REGION
 
 ENDPOINT_NAME = f"{STACK_NAME}-endpoint"
+COMPONENT_NAME = f"{STACK_NAME}-model"
 
 # The nested stacks of template.yaml by logical id. What is not here is not known to mean anything locally.
 NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
@@ -16,7 +17,11 @@ NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
     ("Database", "ProxyResourceId"): "prx-local",
     ("Database", "SecretArn"): f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{STACK_NAME}-database-local",
     ("Endpoint", "EndpointName"): ENDPOINT_NAME,
+    ("Endpoint", "Address"): f"{ENDPOINT_NAME}/{COMPONENT_NAME}",
     ("Endpoint", "EndpointArn"): f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{ENDPOINT_NAME}",
+    ("Endpoint", "ComponentArn"): f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:inference-component/{COMPONENT_NAME}",
+    ("Hours", "Warms"): "cron(50 23 * * ? *)",
+    ("Hours", "Closes"): "cron(0 0 * * ? *)",
     ("Network", "SubnetIds"): "subnet-local1,subnet-local2",
     ("Network", "FunctionSecurityGroupId"): "sg-local",
     ("Network", "ProxySecurityGroupId"): "sg-local",

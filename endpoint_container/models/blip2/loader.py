@@ -25,7 +25,7 @@ def load(options: ModelOptions) -> Blip2:
     if options.slots == 0:
         raise LoadError("a BLIP-2 model can only write, and GENERATION_SLOTS is 0")
     _check_config(options.model_dir)
-    identity = verify(options.model_dir)
+    identity = verify(options.model_dir, options.digest)
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     model = load_weights(Blip2ForConditionalGeneration, options.model_dir, choose_device(options.device))
     config: Any = model.config

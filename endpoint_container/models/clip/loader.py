@@ -17,7 +17,7 @@ from models.internvl.loader import choose_device, load_tokenizer
 
 def load(options: ModelOptions) -> Clip:
     """Load a checkpoint in transformers' CLIP layout. Raises LoadError."""
-    identity = verify(options.model_dir)
+    identity = verify(options.model_dir, options.digest)
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     model = load_weights(CLIPModel, options.model_dir, choose_device(options.device))
     vision = cast(CLIPVisionConfig, model.config.vision_config)

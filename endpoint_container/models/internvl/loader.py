@@ -33,7 +33,7 @@ from models.internvl.wording import TURN_END, InternVLWording
 
 def load(options: ModelOptions) -> InternVL:
     """Load the checkpoint in transformers' own InternVL layout (the "-hf" one). Raises LoadError."""
-    identity = verify(options.model_dir)
+    identity = verify(options.model_dir, options.digest)
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     device = choose_device(options.device)
     preprocessing = read_preprocessing(options.model_dir)

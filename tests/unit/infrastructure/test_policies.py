@@ -22,6 +22,7 @@ GATEWAY_RECORDS = {
     "apigateway:DELETE": [f"{APIGATEWAY}/apikeys/*", f"{APIGATEWAY}/usageplans/*"],
 }
 
+ENDPOINT_AND_COMPONENT = ["Endpoint.Outputs.EndpointArn", "Endpoint.Outputs.ComponentArn if UsesComponents"]
 ENDPOINTS = "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:endpoint"
 
 # The objects of each of the buckets, and of no others.
@@ -72,7 +73,7 @@ GRANTS = {
         "s3:ListBucket": ["InspectionBucket"],
         "sqs:SendMessage": ["InvokeQueue", "InvokeBulkQueue", "FormatQueue", "NotifyQueue"],
         "sqs:ReceiveMessage": ["InvokeQueue", "InvokeBulkQueue"],
-        "sagemaker:InvokeEndpoint": ["Endpoint"],
+        "sagemaker:InvokeEndpoint": ENDPOINT_AND_COMPONENT,
     },
     "Format": {
         "s3:GetObject": ["captures/*"],
@@ -85,7 +86,7 @@ GRANTS = {
     "Notify": {"sqs:ReceiveMessage": ["NotifyQueue"]},
     "Webhooks": {"sqs:SendMessage": ["NotifyQueue"]},
     "Embeddings": {"sagemaker:InvokeEndpoint": [f"{ENDPOINTS}/${{EmbeddingSageMakerEndpoint}}"]},
-    "Descriptions": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
+    "Descriptions": {"sagemaker:InvokeEndpoint": ENDPOINT_AND_COMPONENT},
     "Sweeper": {
         "sqs:SendMessage": [
             "PrecheckQueue",
@@ -96,7 +97,7 @@ GRANTS = {
             "SpreadQueue",
         ]
     },
-    "Warmup": {"sagemaker:InvokeEndpoint": ["Endpoint"]},
+    "Warmup": {"sagemaker:InvokeEndpoint": ENDPOINT_AND_COMPONENT},
     "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
     "Admin": GATEWAY_RECORDS
     | {
@@ -227,8 +228,13 @@ def flattened(found: list[Any]) -> Iterator[Mapping[str, Any]]:
 
 def target(resource: Any) -> str:
     """Which resource, or which part of the bucket, a statement names."""
+    if "Fn::If" in resource:
+        condition, where_true, where_false = resource["Fn::If"]
+        assert where_false == {"Ref": "AWS::NoValue"}
+        return f"{target(where_true)} if {condition}"
     if "Fn::GetAtt" in resource:
-        return str(resource["Fn::GetAtt"][0])
+        logical_id, attribute = resource["Fn::GetAtt"]
+        return f"{logical_id}.{attribute}" if attribute.startswith("Outputs.") else str(logical_id)
     if resource == EACH_PHOTO_BUCKET:
         return "PhotoBuckets"
     return str(resource["Fn::Sub"].removeprefix("${InspectionBucket.Arn}/"))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cfnlint.api import ManualArgs, lint_file
 
+ROOT = Path(__file__).parents[3]
 REGIONS = ["ap-south-1", "eu-west-1", "us-east-1"]
 
 
@@ -24,7 +25,7 @@ def test_translated_template_lints(document: Mapping[str, Any], root: Path, tmp_
     assert [f"{match.rule.id} {match.message} at {match.path}" for match in found] == []
 
 
-@pytest.mark.parametrize("name", ["network.yaml", "database.yaml", "endpoint.yaml"])
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "infrastructure").glob("*.yaml")))
 def test_nested_template_lints(name: str, root: Path) -> None:
     found = lint_file(root / "infrastructure" / name, config=ManualArgs(regions=REGIONS))
 
@@ -119,11 +120,14 @@ def references(node: Any) -> Iterator[str]:
 
 
 def outputs_asked(node: Any) -> Iterator[tuple[str, str]]:
-    """(nested stack, output) of every GetAtt of an output."""
+    """(nested stack, output) of every GetAtt of an output, in a Sub, too."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             if key == "Fn::GetAtt" and value[1].startswith("Outputs."):
                 yield value[0], value[1].removeprefix("Outputs.")
+            elif key == "Fn::Sub":
+                text = value if isinstance(value, str) else value[0]
+                yield from re.findall(r"\$\{([A-Za-z0-9]+)\.Outputs\.([A-Za-z0-9]+)}", text)
             yield from outputs_asked(value)
     elif isinstance(node, list):
         for value in node:

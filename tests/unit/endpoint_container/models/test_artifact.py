@@ -44,6 +44,14 @@ def test_the_digest_depends_on_weights_and_their_names_only() -> None:
     assert len({one, weights_digest({"a": "2", "b": "1"}), weights_digest({"a": "1"})}) == 3
 
 
+def test_weights_of_another_digest_than_expected_are_refused(model_dir: Path) -> None:
+    digest = verify(model_dir).digest
+    assert verify(model_dir, digest).digest == digest
+    (model_dir / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(LoadError, match=rf"^MODEL_DIGEST: these weights have the digest [0-9a-f]{{64}}, not {digest}$"):
+        verify(model_dir, digest)
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_a_changed_file_is_refused(model_dir: Path, name: str) -> None:
     write_manifest(model_dir)

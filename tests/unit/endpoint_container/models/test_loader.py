@@ -54,6 +54,12 @@ def test_threads_are_set(internvl: InternVL) -> None:
     assert torch.get_num_threads() == 1
 
 
+def test_weights_of_another_digest_than_expected_are_not_loaded(copied: Path) -> None:
+    expected = "0" * 64
+    with pytest.raises(LoadError, match=f"^MODEL_DIGEST: .* not {expected}$"):
+        load(ModelOptions(copied, threads=1, device="cpu", digest=expected))
+
+
 def test_absent_weights_are_not_made_up(copied: Path) -> None:
     weights = load_file(copied / "model.safetensors")
     del weights[next(name for name in weights if "vision_tower" in name)]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from server.process import model_options
 from server.settings import Settings, SettingsError
 
 
@@ -26,11 +27,17 @@ def test_sagemaker_can_name_the_port() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("PORT", "0"), ("PORT", "65536"), ("PORT", "eighty"), ("THREADS", "-1"), ("MAX_QUEUE", ""),
-     ("MAX_ANSWERS", "27"), ("MAX_PIXELS", "1e6"), ("MAX_PHOTOS", "²"), ("DEVICE", "tpu")],
+     ("MAX_ANSWERS", "27"), ("MAX_PIXELS", "1e6"), ("MAX_PHOTOS", "²"), ("DEVICE", "tpu"),
+     ("MODEL_DIGEST", "a" * 63), ("MODEL_DIGEST", "A" * 64)],
 )  # fmt: skip
 def test_a_value_out_of_range_names_its_setting(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_mapping({name: value})
+
+
+def test_the_model_is_held_to_its_digest() -> None:
+    options = model_options(Settings.from_mapping({"MODEL_DIR": "/m", "MODEL_DIGEST": "a1" * 32}))
+    assert (options.model_dir, options.digest) == (Path("/m"), "a1" * 32)
 
 
 def test_every_setting_can_be_set() -> None:

@@ -43,7 +43,7 @@ def pool() -> Iterator[urllib3.PoolManager]:
 
 
 @pytest.fixture
-def sagemaker(server: HttpEndpoint) -> Iterator[SageMakerEndpoint]:
+def client(server: HttpEndpoint) -> Iterator[Any]:
     client = boto3.client(
         "sagemaker-runtime",
         endpoint_url=server.url,
@@ -52,15 +52,20 @@ def sagemaker(server: HttpEndpoint) -> Iterator[SageMakerEndpoint]:
         aws_secret_access_key="y",
         config=Config(read_timeout=0.3, connect_timeout=1, retries={"total_max_attempts": 1}),
     )
-    yield SageMakerEndpoint(lambda _: client, "internvl")
+    yield client
     client.close()
+
+
+@pytest.fixture
+def sagemaker(client: Any) -> SageMakerEndpoint:
+    return SageMakerEndpoint(lambda _: client, "internvl")
 
 
 def error(server: HttpEndpoint, status: int, code: str, **more: Any) -> None:
     """SageMaker's way to say no."""
     server.status = status
     server.headers = {"x-amzn-errortype": code}
-    server.body = json.dumps({"message": "SECRET of the container", **more}).encode()
+    server.body = json.dumps({"message": "SECRET of the container"} | more).encode()
 
 
 def test_url_request_and_answer(server: HttpEndpoint, pool: urllib3.PoolManager) -> None:
@@ -165,6 +170,44 @@ def test_sagemaker_errors(
         sagemaker.invoke(b"{}", ID)
     assert len(server.requests) == 1, "the SDK's own retries are off"
     assert "SECRET" not in told.value.detail
+
+
+def test_a_component_of_an_endpoint_is_asked(server: HttpEndpoint, client: Any) -> None:
+    server.body = b'{"answers": []}'
+    answered = SageMakerEndpoint(lambda _: client, "internvl", component="inspect").invoke(b"{}", ID)
+    assert answered.served_by == "sagemaker:internvl"
+    ((_, headers, _),) = server.requests
+    assert headers["X-Amzn-SageMaker-Inference-Component"] == "inspect"
+
+
+def test_an_endpoint_without_components_is_not_asked_for_one(
+    server: HttpEndpoint, sagemaker: SageMakerEndpoint
+) -> None:
+    server.body = b'{"answers": []}'
+    sagemaker.invoke(b"{}", ID)
+    ((_, headers, _),) = server.requests
+    assert "X-Amzn-SageMaker-Inference-Component" not in headers
+
+
+NO_CAPACITY = (
+    "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
+    "configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
+)
+
+
+def test_an_endpoint_that_sleeps_was_not_attempted_and_opens_no_circuit(
+    server: HttpEndpoint, sagemaker: SageMakerEndpoint
+) -> None:
+    error(server, 400, "ValidationError", message=NO_CAPACITY)
+    breaker = CircuitBreaker(FakeClock().now)
+    guarded = GuardedEndpoint(sagemaker, breaker)
+    for _ in range(2 * FAILURES_TO_OPEN):
+        with pytest.raises(EndpointUnavailable) as told:
+            guarded.invoke(b"{}", ID)
+        assert (told.value.busy, told.value.attempted) == (True, False)
+    assert breaker.state == "closed", "each look may be the one that finds it awake"
+    server.status, server.headers, server.body = 200, {}, b"{}"
+    assert guarded.invoke(b"{}", ID).data == b"{}"
 
 
 @pytest.mark.parametrize("cut", ["before", "inside"])

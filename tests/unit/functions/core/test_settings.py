@@ -163,6 +163,9 @@ def test_iam_needs_no_password() -> None:
 def test_endpoint_is_a_sagemaker_name_or_an_address() -> None:
     env = {"ENDPOINT": "sagemaker:internvl", "FALLBACK_ENDPOINT": "https://model/"}
     assert EndpointSettings.from_environment(env) == EndpointSettings("sagemaker", "internvl")
+    assert EndpointSettings.from_environment({"ENDPOINT": "sagemaker:internvl/inspect"}) == EndpointSettings(
+        "sagemaker", "internvl", "inspect"
+    )
     assert EndpointSettings.optional_from_environment(env, "FALLBACK_ENDPOINT") == EndpointSettings(
         "url", "https://model/"
     )
@@ -174,9 +177,21 @@ def test_hot_reads_are_off_without_a_table() -> None:
     assert HotReadSettings.from_environment(HOT | {"HOT_RESULTS_TABLE": ""}) is None
 
 
-@pytest.mark.parametrize("value", ["sagemaker:", "internvl", "ftp://model", " http://model"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sagemaker:",
+        "sagemaker:/",
+        "sagemaker:a/",
+        "sagemaker:/b",
+        "sagemaker:a/b/c",
+        "internvl",
+        "ftp://model",
+        " http://model",
+    ],
+)
 def test_malformed_endpoint_is_named(value: str) -> None:
-    with pytest.raises(InvalidSetting, match=r"^ENDPOINT must be sagemaker:NAME or an http"):
+    with pytest.raises(InvalidSetting, match=r"^ENDPOINT must be sagemaker:NAME, sagemaker:NAME/COMPONENT or an http"):
         EndpointSettings.from_environment({"ENDPOINT": value})
 
 

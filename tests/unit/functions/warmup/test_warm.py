@@ -26,7 +26,7 @@ class Asleep:
     def __call__(self, body: bytes) -> bytes:
         if self.failures:
             self.failures -= 1
-            raise EndpointUnavailable("It starts.")
+            raise EndpointUnavailable("It has no copy yet.", busy=True)
         return answer_to(body) if self.awake is None else self.awake
 
 
