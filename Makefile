@@ -52,6 +52,7 @@ template: setup $(SAM) ## sam validate, cfn-lint on the translated template, sam
 	$(SAM) validate --lint --region eu-west-1
 	$(BIN)/python -m pytest tests/unit/infrastructure
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --build-dir .aws-sam/build
+	$(BIN)/python -m benchmarks.package --repeat 1
 
 # aws-sam-cli pins a boto3 of its own, so it lives apart.
 $(SAM):

@@ -66,6 +66,7 @@ SETTINGS = {
     "SERVICE_CLOSES": "When the service closes: `HH:MM`, at most `24:00`.",
     "SERVICE_OPENS": "When the service opens: `HH:MM`; the same time as `SERVICE_CLOSES` is always open.",
     "SERVICE_TIMEZONE": "Their time zone, by its name in the IANA database.",
+    "SETTINGS_VERSION": "The number of the stack's settings as a whole, shown in each log line.",
     "SPREAD_QUEUE_URL": "The queue of batches that are due.",
     "RUNNING_AT_ONCE": "Interactive inspections that the endpoint holds at once.",
     "STACK_NAME": "How the names of our keys and usage plans in API Gateway begin.",

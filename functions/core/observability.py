@@ -14,7 +14,13 @@ from aws_lambda_powertools import Logger, Metrics
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-logger = Logger(log_record_order=["level", "message"], utc=True)
+# Version and settings tell a canary's lines from those of the version before it.
+logger = Logger(
+    log_record_order=["level", "message"],
+    utc=True,
+    version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
+    settings=os.environ.get("SETTINGS_VERSION", ""),
+)
 metrics = Metrics()
 # Most requests have nothing to count; Powertools would say so on standard error each time.
 warnings.filterwarnings("ignore", message="No application metrics to publish")

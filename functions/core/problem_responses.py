@@ -19,6 +19,7 @@ from core.errors import (
     problem,
     problem_headers,
 )
+from core.faults import count_fault
 from core.field_path import field_path
 from core.observability import logger, metrics, where
 
@@ -70,6 +71,7 @@ def answer_with_problems(app: APIGatewayRestResolver) -> None:
             return other_type(error)
         logger.error("the request failed", error_type=type(error).__name__, where=where(error))
         metrics.add_metric("RequestsFailed", "Count", 1)
+        count_fault()
         return _response(ScrutineerError("Send again. If it goes on, tell us the x-amzn-requestid of this answer."))
 
     def unknown(error: NotFoundError) -> Response[str]:

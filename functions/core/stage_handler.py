@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core.composition import Stage
 from core.errors import Unavailable
+from core.faults import count_fault
 from core.observability import Handler, logger, metrics, traced
 from core.queues import SqsQueue, StageMessage
 from core.worker import backoff_s
@@ -50,6 +51,7 @@ def handle_batch(
             raise
         except Exception as error:
             logger.error("message failed", error_type=type(error).__name__)
+            count_fault()
             raise
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.errors import DeadlineExceeded, ScrutineerError, Unavailable
+from core.faults import count_fault
 from core.handover import Handover
 from core.observability import logger, metrics, where
 from core.retry_budget import RetryBudget
@@ -165,6 +166,7 @@ class StageWorker:
             raise
         except Exception as error:  # the outermost edge of a stage: a bug must end in a record, not in a loop
             logger.error("the stage failed", error_type=type(error).__name__, where=where(error))
+            count_fault()
             return Unavailable("The stage failed.", attempted=True)
 
     def _settle(self, claimed: Claimed, outcome: Outcome | Unavailable) -> None:

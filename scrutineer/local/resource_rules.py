@@ -37,6 +37,12 @@ IRRELEVANT_TYPES = frozenset(
         "AWS::EC2::VPCEndpoint",
         # Its content is in the stage and the API.
         "AWS::ApiGateway::Deployment",
+        # Release: here is one version at a time, and what it is set to never changes.
+        "AWS::CodeDeploy::Application",
+        "AWS::CodeDeploy::DeploymentGroup",
+        "AWS::AppConfig::Application",
+        "AWS::AppConfig::ConfigurationProfile",
+        "AWS::AppConfig::HostedConfigurationVersion",
     }
 )
 
@@ -53,8 +59,20 @@ PROPERTIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "AWS::Lambda::Function": (
         _names(
             "FunctionName Handler Runtime Timeout MemorySize Environment ReservedConcurrentExecutions LoggingConfig"
+            " Layers"
         ),
         _names("Architectures Code Description EphemeralStorage Role Tags TracingConfig VpcConfig"),
+    ),
+    # A layer's packages are those that are installed here (translation.py).
+    "AWS::Lambda::LayerVersion": (
+        frozenset(),
+        _names("CompatibleArchitectures CompatibleRuntimes Content Description LayerName LicenseInfo"),
+    ),
+    "AWS::Lambda::Version": (_names("FunctionName"), _names("Description")),
+    # Provisioned concurrency only spares cold starts.
+    "AWS::Lambda::Alias": (
+        _names("FunctionName FunctionVersion Name"),
+        _names("Description ProvisionedConcurrencyConfig"),
     ),
     "AWS::Lambda::EventInvokeConfig": (
         _names("FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds"),

@@ -73,7 +73,7 @@ class Slot:
             return self._init_failure
         init_s = None if self._init_reported else self._api.ready_at - self._started
         self._init_reported = True
-        self._write(f"START RequestId: {request_id} Version: $LATEST")
+        self._write(f"START RequestId: {request_id} Version: {self._spec.version}")
         start = time.monotonic()
         self._api.submit(
             Invocation(request_id, payload, time.time() + self._spec.timeout_s, self._spec.arn, new_trace_id())

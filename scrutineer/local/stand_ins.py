@@ -10,6 +10,8 @@ from scrutineer.local.template_model import ACCOUNT, REGION
 
 ENDPOINT_NAME = f"{STACK_NAME}-endpoint"
 COMPONENT_NAME = f"{STACK_NAME}-model"
+# Nothing is ever published a second time here.
+VERSION = "1"
 
 # The nested stacks of template.yaml by logical id. What is not here is not known to mean anything locally.
 NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
@@ -57,6 +59,12 @@ class LocalAttributes:
                 return f"{self._queues_url}/{ACCOUNT}/{name}"
             case "AWS::SecretsManager::Secret":
                 return self.get_att(logical_id, "Id")
+            case "AWS::Lambda::Alias":
+                return self._qualified(logical_id, self._resolve(self._resources[logical_id]["Properties"]["Name"]))
+            case "AWS::Lambda::Version":
+                return self._qualified(logical_id, VERSION)
+            case "AWS::Lambda::LayerVersion":
+                return f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{logical_id}:{VERSION}"
             case "AWS::ApiGateway::RestApi":
                 return logical_id.lower()
             case "AWS::ApiGateway::Stage":
@@ -99,7 +107,16 @@ class LocalAttributes:
                 return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"
             case "AWS::Scheduler::Schedule", "Arn":
                 return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}"
+            case "AWS::Lambda::Version", "Version":
+                return VERSION
+            case "AWS::AppConfig::HostedConfigurationVersion", "VersionNumber":
+                return VERSION
         raise TemplateUnsupported(logical_id, f"the attribute {attribute} of {kind}")
+
+    def _qualified(self, logical_id: str, qualifier: str) -> str:
+        """The ARN of a function's version or alias."""
+        function = self._resolve(self._resources[logical_id]["Properties"]["FunctionName"])
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:{qualifier}"
 
 
 NAME_PROPERTIES = ("FunctionName", "QueueName", "BucketName", "TableName", "Name")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scrutineer.local.errors import TemplateInvalid, TemplateUnsupported
+from scrutineer.local.template_aliases import published
 from scrutineer.local.template_api import read_api
 from scrutineer.local.template_model import (
     BucketSpec,
@@ -46,6 +47,8 @@ def load_template(path: Path, *, queues_url: str, parameters: Mapping[str, str] 
         logical_id: _function(resources, logical_id, properties, translated.code_dirs)
         for logical_id, properties in resources.all(FUNCTION)
     }
+    for name, alias in published(resources).items():
+        functions[name] = dataclasses.replace(functions[name], arn=alias.arn, version=alias.version)
     for logical_id, properties in resources.all("AWS::Lambda::EventInvokeConfig"):
         name = resources.find(FUNCTION, properties["FunctionName"], logical_id)
         functions[name] = dataclasses.replace(
@@ -100,6 +103,10 @@ def _function(
         str(name): _text(value)
         for name, value in ((properties.get("Environment") or {}).get("Variables") or {}).items()
     }
+    layers = {resources.attributes.ref(layer) for layer, _ in resources.all("AWS::Lambda::LayerVersion")}
+    for layer in properties.get("Layers") or []:
+        if layer not in layers:
+            raise TemplateUnsupported(logical_id, f"a layer outside of this template ({layer})")
     logging = properties.get("LoggingConfig") or {}
     if logging.get("LogFormat") == "JSON":
         # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html

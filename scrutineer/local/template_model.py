@@ -11,6 +11,8 @@ ACCOUNT = "000000000000"
 
 @dataclass(frozen=True)
 class FunctionSpec:
+    """`arn` is what invokes it: its alias where it has one, which is then an alias of `version`."""
+
     logical_id: str
     name: str
     arn: str
@@ -22,6 +24,7 @@ class FunctionSpec:
     reserved_concurrency: int | None
     async_retries: int = 2
     async_max_age_s: int = 6 * 3600
+    version: str = "$LATEST"
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,12 @@ class Resources:
                 )
 
     def find(self, resource_type: str, reference: Any, used_by: str) -> str:
-        """The logical id of the resource that `reference`, an ARN or a name, means."""
+        """The logical id of the resource that `reference`, an ARN or a name, means; of a function also by its alias."""
         for logical_id, _ in self.all(resource_type):
             if reference in (self.attributes.ref(logical_id), self.attributes.get_att(logical_id, "Arn")):
                 return logical_id
+        if resource_type == "AWS::Lambda::Function":
+            for logical_id, alias in self.all("AWS::Lambda::Alias"):
+                if reference == self.attributes.ref(logical_id):
+                    return self.find(resource_type, alias["FunctionName"], logical_id)
         raise TemplateUnsupported(used_by, f"a {resource_type} outside of this template ({reference})")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scrutineer.local.errors import TemplateInvalid
+from scrutineer.local.errors import TemplateInvalid, TemplateUnsupported
 from scrutineer.local.template_model import REGION
+
+PACKAGED = "s3://local/code.zip"
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Translated:
 
 
 def translate(path: Path, parameters: Mapping[str, str]) -> Translated:
-    """Raises `TemplateInvalid` where CloudFormation or SAM would refuse."""
+    """Raises `TemplateInvalid` where CloudFormation or SAM would refuse, `TemplateUnsupported` for other layers than
+    those of packages."""
     # These take 0.4 s to import and are needed by nothing else of the command.
     import boto3
     from samtranslator.model.exceptions import InvalidDocumentException
@@ -38,6 +41,7 @@ def translate(path: Path, parameters: Mapping[str, str]) -> Translated:
         raise TemplateInvalid(f"{path}: {' '.join(str(error).split())}") from error
     values = parameter_values(source, parameters)
     code_dirs = _localise_code(source, path.parent)
+    _localise_layers(source, path.parent)
     session = boto3.Session(
         region_name=REGION, aws_access_key_id="local", aws_secret_access_key="local", aws_session_token="local"
     )
@@ -78,13 +82,33 @@ def _localise_code(source: Mapping[str, Any], base: Path) -> dict[str, Path]:
             continue
         properties = resource.setdefault("Properties", {})
         uri = properties.get("CodeUri", shared)
-        if not isinstance(uri, str):
-            raise TemplateInvalid(f"{logical_id}: CodeUri must be a local folder")
-        folder = (base / uri).resolve()
-        if not folder.is_dir():
-            raise TemplateInvalid(f"{logical_id}: CodeUri {uri} is no folder")
-        code_dirs[logical_id] = folder
-        properties["CodeUri"] = "s3://local/code.zip"
+        code_dirs[logical_id] = _folder(base, logical_id, "CodeUri", uri)
+        properties["CodeUri"] = PACKAGED
     if shared:
         source["Globals"]["Function"].pop("CodeUri")
     return code_dirs
+
+
+def _localise_layers(source: Mapping[str, Any], base: Path) -> None:
+    """The same for `ContentUri`. A layer of packages needs nothing here, where its packages are installed; what any
+    other holds would be missing.
+    """
+    for logical_id, resource in (source.get("Resources") or {}).items():
+        if resource.get("Type") == "AWS::Lambda::LayerVersion":
+            raise TemplateUnsupported(logical_id, "a layer that SAM does not build")
+        if resource.get("Type") != "AWS::Serverless::LayerVersion":
+            continue
+        properties = resource.setdefault("Properties", {})
+        folder = _folder(base, logical_id, "ContentUri", properties.get("ContentUri"))
+        if not (folder / "requirements.txt").is_file():
+            raise TemplateUnsupported(logical_id, "a layer of anything but the packages of a requirements.txt")
+        properties["ContentUri"] = PACKAGED
+
+
+def _folder(base: Path, logical_id: str, name: str, uri: Any) -> Path:
+    if not isinstance(uri, str):
+        raise TemplateInvalid(f"{logical_id}: {name} must be a local folder")
+    folder = (base / uri).resolve()
+    if not folder.is_dir():
+        raise TemplateInvalid(f"{logical_id}: {name} {uri} is no folder")
+    return folder

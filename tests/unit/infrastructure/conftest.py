@@ -59,12 +59,20 @@ def event_sources(resources: Mapping[str, Any]) -> list[tuple[Any, Any, Any]]:
     return [
         (
             resource["Properties"],
-            resources[resource["Properties"]["FunctionName"]["Ref"]]["Properties"],
+            called(resources, resource["Properties"]["FunctionName"]),
             resources[resource["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"],
         )
         for resource in resources.values()
         if resource["Type"] == "AWS::Lambda::EventSourceMapping"
     ]
+
+
+def called(resources: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Properties of the function behind a reference to its alias."""
+    alias = resources[reference["Ref"]]
+    assert alias["Type"] == "AWS::Lambda::Alias"
+    function: dict[str, Any] = resources[alias["Properties"]["FunctionName"]["Ref"]]["Properties"]
+    return function
 
 
 def read(path: Path) -> Mapping[str, Any]:

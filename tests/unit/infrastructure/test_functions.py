@@ -4,11 +4,15 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+
+from scrutineer.local.template import load_template
 
 STAGES = [
     "authorizer",
@@ -30,6 +34,20 @@ STAGES = [
     "reconcile",
     "documentation",
 ]
+
+# Both values of what decides which resources there are.
+MODES = [
+    {},
+    {"EndpointKind": "url", "EndpointUrl": "https://model.example/"},
+    {"HotReads": "dynamodb"},
+    {"PhotoBuckets": "first,second", "PhotoBucketsOwner": "123456789012"},
+    {"EmbeddingSageMakerEndpoint": "clip", "DescriptionEndpointUrl": "https://blip.example/"},
+    {"ManageApiGatewayAccount": "false", "ServiceOpens": "06:00"},
+    {"AuthorizerReserved": "50", "InspectionsReserved": "50", "AuthorizerProvisioned": "2"},
+]
+
+# What every function's log lines say, read by core/observability.py.
+LOGGED = {"SETTINGS_VERSION"}
 
 # Prints what each stage's settings read, asked in a process of its own: a stage's name is a top-level package there.
 READS = """
@@ -91,7 +109,7 @@ def test_each_setting_is_set_and_each_one_set_is_read(
 ) -> None:
     variables = set(functions[stage]["Environment"]["Variables"])
     ours = {name for name in variables if not name.startswith("POWERTOOLS_")}
-    assert ours == settings_read[stage]
+    assert ours == settings_read[stage] | LOGGED
 
 
 def test_no_function_in_aws_may_ask_its_own_machine(functions: Mapping[str, Any]) -> None:
@@ -105,7 +123,10 @@ def test_no_function_in_aws_may_ask_its_own_machine(functions: Mapping[str, Any]
 
 
 def test_the_environment_is_read_by_settings_and_powertools_alone(root: Path) -> None:
-    allowed = re.compile(r'from_environment\(os\.environ\)|environ\.get\("POWERTOOLS_')
+    # Lambda itself sets its own names (AWS_LAMBDA_…).
+    allowed = re.compile(
+        rf'from_environment\(os\.environ\)|environ\.get\("(POWERTOOLS_|AWS_LAMBDA_|({"|".join(LOGGED)})")'
+    )
     elsewhere = [
         f"{path.relative_to(root)}: {line.strip()}"
         for path in sorted((root / "functions").rglob("*.py"))
@@ -113,6 +134,16 @@ def test_the_environment_is_read_by_settings_and_powertools_alone(root: Path) ->
         if re.search(r"\benviron\b|\bgetenv\b", line) and not allowed.search(line)
     ]
     assert elsewhere == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_setting_that_is_read_is_used(stage: str, root: Path) -> None:
+    """One that nobody looks at is as good as unread."""
+    folder = root / "functions" / stage
+    settings = folder / "settings.py"
+    fields = re.findall(r"^    (\w+): ", settings.read_text(), flags=re.MULTILINE) if settings.exists() else []
+    code = "".join(path.read_text() for path in folder.rglob("*.py"))
+    assert [name for name in fields if not re.search(rf"\.{name}\b", code)] == []
 
 
 def test_visibility_timeout_is_six_times_the_functions(event_sources: list[tuple[Any, Any, Any]]) -> None:
@@ -163,6 +194,38 @@ def test_rates_that_eventbridge_refuses(expression: str) -> None:
 )
 def test_crons_that_eventbridge_refuses(expression: str) -> None:
     assert not is_cron(expression)
+
+
+def test_every_time_zone_is_one(source: Mapping[str, Any], root: Path) -> None:
+    config = tomllib.loads((root / "samconfig.toml").read_text())
+    zones = {str(source["Parameters"]["ServiceTimezone"]["Default"])}
+    for environment in ("dev", "prod"):
+        chosen = dict(
+            entry.split("=", 1) for entry in config[environment]["deploy"]["parameters"]["parameter_overrides"]
+        )
+        zones |= {value for name, value in chosen.items() if name.endswith("Timezone")}
+    assert len(zones) > 1
+    for zone in zones:
+        assert ZoneInfo(zone).key == zone
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_function_is_traced_and_logs_to_a_group_that_forgets(
+    stage: str, functions: Mapping[str, Any], resources: Mapping[str, Any]
+) -> None:
+    assert functions[stage]["TracingConfig"] == {"Mode": "Active"}
+    logging = functions[stage]["LoggingConfig"]
+    assert logging["LogFormat"] == "JSON"
+    group = resources[logging["LogGroup"]["Ref"]]["Properties"]
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}/{stage}"}
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: ",".join(f"{name}={value}" for name, value in mode.items()))
+def test_every_mode_is_whole(mode: Mapping[str, str], root: Path) -> None:
+    """Whatever is chosen, nothing that is there refers to what is not; the local stack's reader would stop at it."""
+    template = load_template(root / "template.yaml", queues_url="http://127.0.0.1:1", parameters=mode)
+    assert sorted(each.handler.split(".")[0] for each in template.functions.values()) == sorted(STAGES)
 
 
 def test_functions_that_use_the_database_are_in_its_network(functions: Mapping[str, Any]) -> None:

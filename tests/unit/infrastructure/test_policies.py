@@ -8,6 +8,7 @@ import pytest
 # (template, resource, statement): why no narrower resource can be named.
 WITHOUT_RESOURCE = {
     ("template.yaml", "TracePolicy", "SendTraces"): "X-Ray has no resource for segments",
+    ("template.yaml", "DeploymentRole", "ReadAlarms"): "composite alarms are told only to whoever may read all",
     ("template.yaml", "DatabasePolicy", "JoinNetwork"): "network interfaces are checked before they exist",
     ("endpoint.yaml", "Role", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
     ("endpoint.yaml", "Role", "WriteMetrics"): "metrics have no resource; the namespace is a condition",

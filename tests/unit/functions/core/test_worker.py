@@ -259,6 +259,14 @@ def test_bug_is_logged_without_its_message(logged: io.StringIO) -> None:
     assert "SECRET" not in logged.getvalue()
 
 
+@pytest.mark.parametrize(("error", "counted"), [(KeyError("x"), 1), (Unavailable("x"), 0), (InvalidRequest("x"), 0)])
+def test_only_a_bug_is_a_fault_of_its_version(
+    error: Exception, counted: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Bench(claimed(), raising(error)).worker.run(ID)
+    assert capsys.readouterr().out.count('"Faults":') == counted
+
+
 def test_unknown_inspection_is_poison() -> None:
     with pytest.raises(UnknownInspection):
         Bench(NotClaimed(state=None, queued=False)).worker.run(ID)

@@ -85,7 +85,12 @@ def with_properties(**properties):
         ({"Topic": {"Type": "AWS::SNS::Topic"}}, "Topic: the resource type AWS::SNS::Topic"),
         ({"Q": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}}}, "Q .*FifoQueue"),
         (with_properties(Runtime="python3.12"), "F: the runtime python3.12"),
-        (with_properties(Layers=["arn:aws:lambda:eu-west-1:1:layer:x:1"]), "F .*Layers"),
+        (with_properties(Layers=["arn:aws:lambda:eu-west-1:1:layer:x:1"]), "F: a layer outside of this template"),
+        (
+            {"L": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": str(SAMPLE.parent)}}},
+            "L: a layer of anything but the packages",
+        ),
+        ({"L": {"Type": "AWS::Lambda::LayerVersion", "Properties": {}}}, "L: a layer that SAM does not build"),
         (with_properties(FunctionUrlConfig={"AuthType": "NONE"}), "AWS::Lambda::Url"),
         (
             with_properties(Events={"A": {"Type": "Api", "Properties": {"Path": "/a", "Method": "get"}}})
@@ -162,6 +167,73 @@ def test_an_authorizer_that_is_asked_every_time_needs_no_identity_source(tmp_pat
     auth = {"Authorizers": {"X": {**authorizer, "Identity": {"ReauthorizeEvery": 0}}}}
     spec = load(tmp_path, api_with(auth, Authorizer="X")).apis["A"].authorizers["X"]
     assert (spec.ttl_s, spec.identity_sources) == (0, ())
+
+
+def published(**more):
+    """A function with an alias, asked by a route, a queue, a schedule and as an authorizer."""
+    api = {"RestApiId": {"Ref": "A"}, "Path": "/a", "Method": "get", "Auth": {"Authorizer": "X"}}
+    events = {
+        "Route": {"Type": "Api", "Properties": api},
+        "Messages": {"Type": "SQS", "Properties": {"Queue": {"Fn::GetAtt": ["Q", "Arn"]}}},
+        "Ticks": {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}},
+    }
+    authorizer = {"FunctionArn": {"Ref": "F.Alias"}, "FunctionPayloadType": "REQUEST"}
+    auth = {"Authorizers": {"X": {**authorizer, "Identity": {"ReauthorizeEvery": 0}}}}
+    return with_properties(AutoPublishAlias="live", Events=events, **more) | {
+        "Q": {"Type": "AWS::SQS::Queue"},
+        "A": {"Type": "AWS::Serverless::Api", "Properties": {"StageName": "live", "Auth": auth}},
+    }
+
+
+def test_whoever_calls_an_alias_calls_its_function(tmp_path):
+    shift = {"Type": "Canary10Percent5Minutes", "Role": "arn:aws:iam::000000000000:role/x"}
+    provisioned = {"ProvisionedConcurrentExecutions": 2}
+    template = load(tmp_path, published(DeploymentPreference=shift, ProvisionedConcurrencyConfig=provisioned))
+
+    assert list(template.functions) == ["F"]
+    assert template.functions["F"].arn == "arn:aws:lambda:eu-west-1:000000000000:function:scrutineer-F:live"
+    assert template.functions["F"].version == "1"
+    (route,) = template.apis["A"].routes
+    (source,), (schedule,) = template.event_sources, template.schedules
+    assert {route.function, source.function, schedule.function} == {"F"}
+    assert template.apis["A"].authorizers["X"].function == "F"
+
+
+def test_a_function_without_an_alias_is_its_latest_version(tmp_path):
+    function = load(tmp_path, with_properties()).functions["F"]
+    assert (function.arn.rpartition(":")[2], function.version) == ("scrutineer-F", "$LATEST")
+
+
+ALIAS = {"FunctionName": {"Ref": "F"}, "FunctionVersion": "1", "Name": "other"}
+
+
+@pytest.mark.parametrize(
+    ("alias", "named"),
+    [
+        (ALIAS, "a second alias of F"),
+        (ALIAS | {"FunctionVersion": "$LATEST"}, r"B: an alias of version \$LATEST, which"),
+        (ALIAS | {"FunctionVersion": "7"}, "B: an alias of version 7, which"),
+        (ALIAS | {"FunctionName": "elsewhere"}, "B: a AWS::Lambda::Function outside of this template"),
+        (ALIAS | {"RoutingConfig": {"AdditionalVersionWeights": []}}, "B .*RoutingConfig"),
+    ],
+)
+def test_aliases_that_have_no_counterpart_here(tmp_path, alias, named):
+    with pytest.raises(TemplateUnsupported, match=named):
+        load(tmp_path, published() | {"B": {"Type": "AWS::Lambda::Alias", "Properties": alias}})
+
+
+def test_a_version_is_called_by_its_alias_alone(tmp_path):
+    mapping = {"FunctionName": {"Ref": "F.Version"}, "EventSourceArn": {"Fn::GetAtt": ["Q", "Arn"]}}
+    with pytest.raises(TemplateUnsupported, match="M: a AWS::Lambda::Function outside of this template"):
+        load(tmp_path, published() | {"M": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping}})
+
+
+def test_a_layer_of_packages_is_what_is_installed_here(tmp_path):
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "layer" / "requirements.txt").write_text("pydantic\n")
+    layer = {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "layer"}}
+    template = load(tmp_path, with_properties(Layers=[{"Ref": "L"}]) | {"L": layer})
+    assert list(template.functions) == ["F"]
 
 
 def test_irrelevant_types_pass(tmp_path):
