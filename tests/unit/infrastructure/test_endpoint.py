@@ -1,6 +1,7 @@
 """The endpoint's template, resolved for every combination of its parameters and held to AWS's own API models."""
 
 import ast
+import fnmatch
 import functools
 import itertools
 import json
@@ -89,7 +90,7 @@ CALLS: Mapping[str, tuple[str, str, Callable[[dict[str, Any]], dict[str, Any]]]]
         ("cloudwatch", "PutMetricAlarm", lambda made: {"AlarmName": "a", **made}),
     ),
 }
-WITHOUT_CALL = {"Role", "Copies", "CopiesRole", "CopiesLogGroup", "CopiesFunction", "Outputs"}
+WITHOUT_CALL = {"Role", "ModelLogGroup", "Copies", "CopiesRole", "CopiesLogGroup", "CopiesFunction", "Outputs"}
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +164,7 @@ def test_where_there_is_none_of_a_type_the_next_is_taken(
 
 
 def test_components_sleep_and_an_update_has_room(template: Mapping[str, Any]) -> None:
-    for limit in range(1, 16):
+    for limit in template["Parameters"]["InstanceLimit"]["AllowedValues"]:
         made = resources(template, {**GIVEN, "InstanceLimit": limit}, KNOWN)
         (variant,) = made["ComponentConfiguration"]["ProductionVariants"]
         scaling = variant["ManagedInstanceScaling"]
@@ -276,8 +277,42 @@ def test_an_update_is_taken_back_by_alarms_on_what_is_updated(template: Mapping[
         "components": {"InferenceComponentName": made.get("Component", {}).get("InferenceComponentName")},
         "variants": {"EndpointName": made.get("VariantEndpoint", {}).get("EndpointName"), "VariantName": "main"},
     }[way]
-    for alarm in ("AnswersWithErrors", "AnswersSlowly"):
-        assert {each["Name"]: each["Value"] for each in made[alarm]["Dimensions"]} == named
+    dimensions = [made["AnswersSlowly"]["Dimensions"]]
+    dimensions += [
+        query["MetricStat"]["Metric"]["Dimensions"]
+        for query in made["AnswersWithErrors"]["Metrics"]
+        if "MetricStat" in query
+    ]
+    assert len(dimensions) == 3
+    for each in dimensions:
+        assert {dimension["Name"]: dimension["Value"] for dimension in each} == named
+
+
+@pytest.mark.parametrize(
+    ("errors", "asked", "share"), [(None, None, 0), (None, 20, 0), (4, 20, 0.2), (3, 3, 1), (0, 0, 0)]
+)
+def test_errors_among_the_answers(
+    template: Mapping[str, Any], errors: int | None, asked: int | None, share: float
+) -> None:
+    queries = resources(template, GIVEN, KNOWN)["AnswersWithErrors"]["Metrics"]
+    assert evaluated(queries, {"errors": errors, "asked": asked}) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_containers_log_is_ours_before_sagemaker_writes_to_it(template: Mapping[str, Any], way: str) -> None:
+    made = resources(template, {**GIVEN, "Way": way}, KNOWN)
+    served, kind = {"components": ("Component", "InferenceComponents"), "variants": ("VariantEndpoint", "Endpoints")}[
+        way
+    ]
+    name = made[served].get("InferenceComponentName") or made[served]["EndpointName"]
+    assert made["ModelLogGroup"]["LogGroupName"] == f"/aws/sagemaker/{kind}/{name}"
+    assert template["Resources"][served]["DependsOn"] == "ModelLogGroup"
+    (writes,) = (
+        statement["Resource"]
+        for statement in made["Role"]["Policies"][0]["PolicyDocument"]["Statement"]
+        if statement["Sid"] == "WriteLogs"
+    )
+    assert fnmatch.fnmatch(f"{made['ModelLogGroup']['LogGroupName']}:log-stream:x", writes.split(":log-group:")[1])
 
 
 def test_variants_keep_their_number_and_move_over_by_a_canary(template: Mapping[str, Any]) -> None:
@@ -418,6 +453,7 @@ def test_whatever_changes_the_component_has_its_copies_counted_again(template: M
 # --------------------------------------------------------------------------------------------- wrong combinations
 
 
+TOO_MANY = ["EndpointInstanceCount must not be more than EndpointInstanceLimit"]
 GOOD = {
     "EndpointKind": "sagemaker",
     "EndpointWay": "components",
@@ -439,6 +475,10 @@ GOOD = {
             ["EndpointWay variants needs EndpointInstanceCount 1 or more; only components can sleep"],
         ),
         ({"EndpointWay": "variants", "EndpointInstanceCount": "1"}, []),
+        *(
+            ({"EndpointInstanceCount": str(count), "EndpointInstanceLimit": str(limit)}, TOO_MANY * (count > limit))
+            for count, limit in itertools.product(range(16), [1, 2, 4, 8, 15])
+        ),
     ],
 )
 def test_a_wrong_combination_is_told_in_one_line(
@@ -446,6 +486,24 @@ def test_a_wrong_combination_is_told_in_one_line(
 ) -> None:
     defaults = {name: str(declaration["Default"]) for name, declaration in source["Parameters"].items()}
     assert broken_rules(source, {**defaults, **GOOD, **changed}) == told
+
+
+def test_the_limits_are_those_that_the_rules_and_the_endpoint_know(
+    source: Mapping[str, Any], template: Mapping[str, Any]
+) -> None:
+    limits = source["Parameters"]["EndpointInstanceLimit"]["AllowedValues"]
+    assert limits == template["Parameters"]["InstanceLimit"]["AllowedValues"] == [1, 2, 4, 8, 15]
+    assert list(template["Mappings"]["InstanceLimit"]["WhileUpdating"]) == [str(limit) for limit in limits]
+
+
+def test_two_stacks_do_not_meet(source: Mapping[str, Any], template: Mapping[str, Any]) -> None:
+    written = json.dumps(source["Resources"]["Endpoint"]["Properties"]["Parameters"]["Suffix"])
+    stack_id = "arn:aws:cloudformation:eu-west-1:1:stack/scrutineer-dev/51af3dc0-da77-11e4-872e-1234567db123"
+    suffix = Resolver({}, {}, NoAttributes()).resolve(
+        json.loads(written.replace('{"Ref": "AWS::StackId"}', json.dumps(stack_id)))
+    )
+    assert suffix == "51af3dc0"
+    assert re.fullmatch(template["Parameters"]["Suffix"]["AllowedPattern"], suffix)
 
 
 @pytest.mark.parametrize(
@@ -527,5 +585,13 @@ def broken_rules(source: Mapping[str, Any], parameters: Mapping[str, str]) -> li
         for rule in source["Rules"].values()
         if resolver.resolve(rule["RuleCondition"])
         for assertion in rule["Assertions"]
-        if not resolver.resolve(assertion["Assert"])
+        if not holds(resolver, assertion["Assert"])
     ]
+
+
+def holds(resolver: Resolver, assertion: Mapping[str, Any]) -> bool:
+    """Fn::Contains is a function of rules alone, which no stack that is made has any more."""
+    if "Fn::Contains" in assertion:
+        values, value = assertion["Fn::Contains"]
+        return resolver.resolve(value) in values
+    return bool(resolver.resolve(assertion))

@@ -16,7 +16,7 @@ from core.observability import logger
 from core.settings import WorkerSettings
 from core.states import State
 from core.work_records import Claimed, NotClaimed, WorkRecords
-from core.worker import Advanced, Outcome, StageWorker
+from core.worker import LONGEST_WAIT_S, Advanced, Outcome, StageWorker
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import claimed
@@ -161,6 +161,27 @@ def test_throttled_four_times_in_five() -> None:
 
     records, _ = play(400, 0.8, trouble)
     assert ends(records) == {State.INFERRED: 400}
+
+
+@pytest.mark.parametrize(("count", "every_s"), [(1, 1.0), (600, 1.0)])
+def test_an_endpoint_that_takes_ten_minutes_to_wake_is_found_awake_within_half_a_minute(
+    count: int, every_s: float
+) -> None:
+    start_s = 600
+    asked: list[float] = []
+
+    def trouble(at: float) -> EndpointUnavailable | None:
+        asked.append(at)
+        return EndpointUnavailable("no copy yet", busy=True) if at < asked[0] + start_s else None
+
+    records, calls = play(count, every_s, trouble)
+    assert ends(records) == {State.INFERRED: count}
+    latest = max(records.arrived[each] + spent_s for each, (_, spent_s) in records.ended.items())
+    assert latest - BEGIN <= start_s + LONGEST_WAIT_S
+    assert max(records.attempts.values()) == 1, "only the last look was an attempt"
+    # SageMaker counts the calls of a minute, and one is enough to wake it.
+    assert {int(at // 60) for at in asked} >= set(range(10))
+    assert calls <= 50 * count
 
 
 def test_errors_three_times_in_ten_cost_no_more_than_they_must() -> None:
