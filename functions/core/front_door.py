@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core.database import Database
@@ -43,7 +44,7 @@ def answer(
     return found
 
 
-def principal_of(app: APIGatewayRestResolver) -> Principal:
+def principal_of(app: APIGatewayRestResolver | APIGatewayRouter) -> Principal:
     """Whoever `answer` let in, for the routes of `app`."""
     principal: Principal = app.context["principal"]
     return principal

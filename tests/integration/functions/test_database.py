@@ -18,7 +18,7 @@ from core.inspection_records import InspectionRecords
 from core.settings import DatabaseSettings
 from core.states import State
 from core.usage import UsageRecords
-from inspections import app
+from inspections import app, composition
 from scrutineer.local.database import Database as Server
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
@@ -161,10 +161,10 @@ def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.Mo
     """No 202 without durability: 503 with Retry-After, no row, no message - and all is well once it is back."""
     records, store, queue = InspectionRecords(database), InMemoryStore(), InMemoryQueue()
     accept = Accept(records, store, Handover(database, both_lanes({State.ACCEPTED: queue})), always_open())
-    services = app.Services(
+    services = composition.Services(
         database, records, UsageRecords(database), accept, Erasure(database, store), always_open(), lane_load(database)
     )
-    monkeypatch.setattr(app, "services", lambda: services)
+    monkeypatch.setattr(composition, "services", lambda: services)
     post = rest_event("POST", "/v1/inspections", body=request_body(), headers={"Prefer": "respond-async"})
     request = new_request()
     records.state(request.inspection_id)

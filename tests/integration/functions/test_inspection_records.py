@@ -15,7 +15,7 @@ from core.inspection_records import InspectionRecords
 from core.presentation import present
 from core.states import State
 from core.usage import UsageRecords
-from inspections import app
+from inspections import app, composition
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.lane_load import lane_load
@@ -128,7 +128,7 @@ def test_twenty_at_once_with_one_key_are_one_inspection(connect: Callable[[], Da
 
 def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     records, queue = InspectionRecords(database), InMemoryQueue()
-    services = app.Services(
+    services = composition.Services(
         database,
         records,
         UsageRecords(database),
@@ -137,7 +137,7 @@ def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch
         always_open(),
         lane_load(database),
     )
-    monkeypatch.setattr(app, "services", lambda: services)
+    monkeypatch.setattr(composition, "services", lambda: services)
     theirs = accepted(database, client_id="client-b")
     answers = {
         str(ask(app.app, rest_event("GET", f"/v1/inspections/{each}"), database))

@@ -15,7 +15,7 @@ from core.inspection_records import InspectionRecords
 from core.states import State
 from core.usage import UsageRecords
 from core.work_records import Claimed, WorkRecords
-from inspections import app
+from inspections import app, composition
 from tests.fakes.api_gateway import Answer, ask, rest_event
 from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
@@ -30,10 +30,10 @@ Ask = Callable[..., Answer]
 def request_(database: Database, monkeypatch: pytest.MonkeyPatch) -> Ask:
     store, records = InMemoryStore(), InspectionRecords(database)
     accept = Accept(records, store, Handover(database, {}), always_open())
-    services = app.Services(
+    services = composition.Services(
         database, records, UsageRecords(database), accept, Erasure(database, store), always_open(), lane_load(database)
     )
-    monkeypatch.setattr(app, "services", lambda: services)
+    monkeypatch.setattr(composition, "services", lambda: services)
 
     def request(method: str, path: str, client_id: str = "client-a", **headers: str) -> Answer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -12,7 +12,7 @@ from core.principal import Principal
 from core.roles import MAY, Role
 from core.settings import DatabaseSettings
 from core.usage import UsageRecords
-from inspections import app
+from inspections import app, composition
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.lane_load import lane_load
@@ -29,8 +29,10 @@ def shift(settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterat
     records, store = InspectionRecords(shift.database), InMemoryStore()
     accept = Accept(records, store, shift.handover, shift.service)
     usage, erasure = UsageRecords(shift.database), Erasure(shift.database, store)
-    services = app.Services(shift.database, records, usage, accept, erasure, shift.service, lane_load(shift.database))
-    monkeypatch.setattr(app, "services", lambda: services)
+    services = composition.Services(
+        shift.database, records, usage, accept, erasure, shift.service, lane_load(shift.database)
+    )
+    monkeypatch.setattr(composition, "services", lambda: services)
     yield shift
     shift.database.close()
 

@@ -12,7 +12,7 @@ from core.errors import QuotaExceeded
 from core.identifiers import is_identifier
 from core.uploads import EXPIRES_S, MAX_PHOTO_BYTES, PhotoUploads
 from core.usage import Limit
-from inspections import app
+from inspections import app, composition
 from tests.fakes.api_gateway import Answer, FakeContext, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.s3_client import InMemoryS3
@@ -40,8 +40,8 @@ def route(monkeypatch: pytest.MonkeyPatch) -> Route:
         usage = made.usage
         database = FakeDatabase()
 
-    monkeypatch.setattr(app, "services", Services)
-    monkeypatch.setattr(app, "uploads", lambda: PhotoUploads(InMemoryS3(), "photos-bucket"))
+    monkeypatch.setattr(composition, "services", Services)
+    monkeypatch.setattr(composition, "uploads", lambda: PhotoUploads(InMemoryS3(), "photos-bucket"))
     return made
 
 

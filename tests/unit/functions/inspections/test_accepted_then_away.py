@@ -9,7 +9,7 @@ from core.erasure import Erasure
 from core.errors import Unavailable
 from core.handover import Handover
 from core.states import State
-from inspections import app
+from inspections import app, composition
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
@@ -38,10 +38,10 @@ def test_the_answer_is_202_from_what_was_stored(monkeypatch: pytest.MonkeyPatch,
         records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})), always_open()
     )
     database = FakeDatabase()
-    services = app.Services(
+    services = composition.Services(
         database, records, FixedUsage(), accept, Erasure(database, store), always_open(), lane_load(database)
     )
-    monkeypatch.setattr(app, "services", lambda: services)
+    monkeypatch.setattr(composition, "services", lambda: services)
     event = rest_event("POST", "/v1/inspections", headers={"Prefer": prefer}, body=request_body(reference="AWB-7"))
     answer = ask(app.app, event, FakeDatabase())
     assert answer.status == 202

@@ -18,7 +18,7 @@ from core.photo_buckets import PhotoBuckets
 from core.photo_sources import PhotoSources
 from core.states import State
 from core.uploads import PhotoUploads
-from inspections import app
+from inspections import app, composition
 from tests.fakes.api_gateway import Answer, FakeContext, ask, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
@@ -63,10 +63,10 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
         records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})), always_open(), sources
     )
     database = FakeDatabase()
-    services = app.Services(
+    services = composition.Services(
         database, records, FixedUsage(), accept, Erasure(database, store), always_open(), lane_load(database)
     )
-    monkeypatch.setattr(app, "services", lambda: services)
+    monkeypatch.setattr(composition, "services", lambda: services)
     return Gateway(records, store, queue)
 
 

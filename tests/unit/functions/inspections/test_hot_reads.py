@@ -13,7 +13,7 @@ from core.identifiers import new_identifier
 from core.observability import metrics
 from core.presentation import present_accepted
 from core.states import State
-from inspections import app
+from inspections import app, composition
 from tests.fakes.api_gateway import Answer, ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.hot_results import InMemoryResults
@@ -42,7 +42,7 @@ class Front:
         self.records, self.hot, store = InMemoryRecords(), InMemoryResults(), InMemoryStore()
         handover = Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()}))
         accept = Accept(self.records, store, handover, always_open())
-        self.services = app.Services(
+        self.services = composition.Services(
             FakeDatabase(),
             self.records,
             FixedUsage(),
@@ -52,7 +52,7 @@ class Front:
             lane_load(FakeDatabase()),
             self.hot,
         )
-        monkeypatch.setattr(app, "services", lambda: self.services)
+        monkeypatch.setattr(composition, "services", lambda: self.services)
         self.hot.documents["client-a", MINE] = DOCUMENT
 
     def get(self, inspection_id: str, client_id: str = "client-a") -> Answer:

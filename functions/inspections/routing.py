@@ -1,0 +1,55 @@
+"""What every route does with a request and an answer."""
+
+from collections.abc import Mapping
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayRouter
+
+from core import front_door
+from core.contract import Inspection
+from core.database import Row
+from core.errors import NotFound
+from core.identifiers import is_identifier
+from core.presentation import present
+from core.problem_responses import described_problems
+from inspections import composition
+
+ANSWERING_TAKES_S = 2  # kept back from the function's own time for reading the row and answering
+PROBLEMS = described_problems(400, 401, 403, 404, 409, 413, 415, 429, 501, 503)
+
+
+def new_router() -> APIGatewayRouter:
+    return APIGatewayRouter()  # type: ignore[no-untyped-call]
+
+
+def client_id_of(router: APIGatewayRouter) -> str:
+    """From the front door's word alone, never from anything that the client sent."""
+    return front_door.principal_of(router).client_id
+
+
+def time_left_s(router: APIGatewayRouter) -> float:
+    """How long the answer may still take."""
+    return float(router.lambda_context.get_remaining_time_in_millis()) / 1000 - ANSWERING_TAKES_S
+
+
+def own_row(client_id: str, inspection_id: str) -> Row:
+    """Raises NotFound for what is unknown, or another client's."""
+    records = composition.services().records
+    row = records.find(client_id, inspection_id) if is_identifier(inspection_id, "insp") else None
+    if row is None:
+        raise NotFound("There is no such inspection.")
+    return row
+
+
+def own_inspection(client_id: str, inspection_id: str) -> Inspection:
+    """Raises NotFound."""
+    return present(own_row(client_id, inspection_id))
+
+
+def applied(wait_s: int) -> str:
+    """The value of Preference-Applied."""
+    return f"wait={wait_s}" if wait_s else "respond-async"
+
+
+def answer(status: int, body: str, headers: Mapping[str, str] | None = None) -> Response[str]:
+    return Response(status_code=status, content_type="application/json", body=body, headers=dict(headers or {}))
