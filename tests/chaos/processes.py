@@ -27,6 +27,7 @@ from scrutineer.local.queues import Received
 from sweeper.stuck_records import StuckRecords
 from tests.chaos.clocks import hurried_clock, skewed_by
 from tests.chaos.messages import QUEUED
+from tests.chaos.mortal import MortalProcess
 from tests.fakes.api_gateway import FakeContext
 from tests.fakes.crashing import Crash, Gate, GatedDatabase, GatedEndpoint, GatedQueue, GatedStore
 from tests.fakes.pipeline import Parts, stage_workers
@@ -144,24 +145,15 @@ class FrontProcess:
         return self._front
 
 
-class Worker(threading.Thread):
+class Worker(MortalProcess):
     """One process of all stages. Killed, it is started anew and its message comes back when nobody has seen it to its
     end."""
 
     def __init__(self, world: "World", number: int) -> None:
-        super().__init__(name=f"worker-{number}", daemon=True)
-        self._world = world
+        super().__init__(world, f"worker-{number}")
         self._random = random.Random(world.seed * 1000 + number)
         self._skew_s = world.skews_s[number % len(world.skews_s)]
         self._parts = world.versions[number % len(world.versions)]
-
-    def run(self) -> None:
-        while not self._world.closing.is_set():
-            gate = self._world.kills.worker_gate()
-            try:
-                self._live(gate)
-            except Crash:
-                self._world.kills.note(gate)
 
     def _live(self, gate: Gate) -> None:
         world = self._world

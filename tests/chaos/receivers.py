@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from core.errors import Unavailable
 from notify.deliver import NotSent, deliver
 from notify.deliveries import Deliveries
-from tests.fakes.crashing import Crash, Gate, GatedDatabase
+from tests.chaos.mortal import MortalProcess
+from tests.fakes.crashing import Gate, GatedDatabase
 
 if TYPE_CHECKING:
     from tests.chaos.world import World
@@ -35,20 +36,11 @@ def address(client_id: str) -> str:
     return f"https://receiver.example/{client_id}"
 
 
-class Notifier(threading.Thread):
+class Notifier(MortalProcess):
     """The notify function, again and again."""
 
     def __init__(self, world: "World") -> None:
-        super().__init__(name="notifier", daemon=True)
-        self._world = world
-
-    def run(self) -> None:
-        while not self._world.closing.is_set():
-            gate = self._world.kills.worker_gate()
-            try:
-                self._live(gate)
-            except Crash:
-                self._world.kills.note(gate)
+        super().__init__(world, "notifier")
 
     def _live(self, gate: Gate) -> None:
         world = self._world
