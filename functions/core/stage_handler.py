@@ -13,7 +13,11 @@ from core.errors import Unavailable
 from core.faults import count_fault
 from core.observability import Handler, logger, metrics, traced
 from core.queues import SqsQueue, StageMessage
-from core.worker import backoff_s
+from core.worker import jittered_s
+
+# A message has eight receives before it is a dead letter. Together these are half an hour, the time of a failover that
+# goes wrong. What has waited long is not waited for: once the database is back the sweeper sends a message of its own.
+BACK_AFTER_S = (2, 4, 8, 16, 32, 120, 600, 1200)
 
 
 def stage_handler(open_stage: Callable[[], Stage]) -> Handler:
@@ -47,7 +51,7 @@ def handle_batch(
             logger.warning("message goes back", code=error.code, received=received)
             for queue in queues:
                 if queue.holds(record.event_source_arn):
-                    queue.return_message(record.receipt_handle, after_s=backoff_s(received))
+                    queue.return_message(record.receipt_handle, after_s=back_after_s(received))
             raise
         except Exception as error:
             logger.error("message failed", error_type=type(error).__name__)
@@ -57,3 +61,8 @@ def handle_batch(
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     answer = process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
     return dict(answer)
+
+
+def back_after_s(received: int) -> int:
+    """Whole seconds until a message that was received so often, because something was away, comes back."""
+    return jittered_s(BACK_AFTER_S[min(received, len(BACK_AFTER_S)) - 1])

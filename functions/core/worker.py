@@ -206,14 +206,15 @@ class StageWorker:
 def backoff_s(attempt: int, factor: int = 2, longest_s: int = LONGEST_DELAY_S) -> int:
     """Whole seconds before attempt `attempt` + 1: so many times longer each time, the upper half of it random, so that
     many that failed together do not come back together."""
-    return _jittered(min(FIRST_DELAY_S * factor ** (attempt - 1), longest_s))
+    return jittered_s(min(FIRST_DELAY_S * factor ** (attempt - 1), longest_s))
 
 
 def waiting_s(waited_s: float) -> int:
     """Whole seconds until the next look for what is away: as long again as was waited already, so it grows without
     anything being counted."""
-    return _jittered(min(max(waited_s, FIRST_DELAY_S), LONGEST_WAIT_S))
+    return jittered_s(min(max(waited_s, FIRST_DELAY_S), LONGEST_WAIT_S))
 
 
-def _jittered(longest_s: float) -> int:
+def jittered_s(longest_s: float) -> int:
+    """Whole seconds, at random from the upper half."""
     return round(random.uniform(longest_s / 2, longest_s))

@@ -8,7 +8,7 @@ import pytest
 from core.errors import Unavailable
 from core.identifiers import new_identifier
 from core.queues import SqsQueue, StageMessage
-from core.stage_handler import handle_batch
+from core.stage_handler import BACK_AFTER_S, handle_batch
 from core.worker import UnknownInspection
 from tests.fakes.api_gateway import FakeContext, sqs_event
 
@@ -67,6 +67,18 @@ def test_unavailable_comes_back_soon() -> None:
     ((handle_, after_s),) = returned
     assert handle_ == "r0"
     assert 4 <= after_s <= 8
+
+
+def test_receives_outlast_half_an_hour_without_a_database() -> None:
+    """Half as late as it might be is the soonest that chance makes it."""
+    assert sum(BACK_AFTER_S) >= 1800
+
+    def run(inspection_id: str) -> None:
+        raise Unavailable("away")
+
+    waited_s = [handle([message(IDS[0])], run, received=each + 1)[1][0][1] for each in range(len(BACK_AFTER_S))]
+    assert sum(waited_s) >= sum(BACK_AFTER_S) / 2
+    assert max(waited_s) < 12 * 3600  # the longest visibility that SQS takes
 
 
 @pytest.mark.parametrize("error", [UnknownInspection("x"), KeyError("x"), ValueError("x")])
