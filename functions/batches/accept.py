@@ -49,7 +49,7 @@ class AcceptBatch:
         """Quotas and places are asked for line by line, later.
 
         Raises InvalidManifest, ManifestTooLarge, UnknownUpload, UnsafeAddress, IdempotencyConflict, NotOnPlan,
-        Unavailable; in every case nothing was accepted.
+        TooManyRunning, Unavailable; in every case nothing was accepted.
         """
         fingerprint = hashlib.sha256(json.dumps(request.model_dump(), sort_keys=True).encode()).digest()
         if idempotency_key is not None and (earlier := self._earlier(client_id, idempotency_key, fingerprint)):

@@ -4,8 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.batches import UNREAD, BatchState
-from core.database import Database, Row
+from core.database import Database, Row, Transaction
+from core.errors import TooManyRunning
 from core.states import State
+
+# Each may be 10,000 lines, so this bounds what one client can have stored ahead of its quota.
+MOST_UNFINISHED = 20
+COME_BACK_S = 60
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,11 @@ class BatchRecords:
         self._database = database
 
     def add(self, batch: NewBatch) -> None:
-        """Store a new batch, due at once. Raises DuplicateKey where the client's idempotency key is taken."""
-        self._database.execute(
-            "INSERT INTO batches (batch_id, client_id, idempotency_key, request_hash, name, state, manifest_key,"
-            " line_count, next_at, created_at, updated_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
-            (
-                batch.batch_id,
-                batch.client_id,
-                batch.idempotency_key,
-                batch.request_hash,
-                batch.name,
-                BatchState.ACCEPTED.value,
-                batch.manifest_key,
-                batch.line_count,
-            ),
-        )
+        """Store a new batch, due at once.
+
+        Raises DuplicateKey where the client's idempotency key is taken, TooManyRunning where it has MOST_UNFINISHED.
+        """
+        self._database.transaction(lambda transaction: _add(transaction, batch))
 
     def by_idempotency_key(self, client_id: str, key: str) -> tuple[str, bytes] | None:
         """The batch's id and request hash stored under the client's key."""
@@ -126,3 +120,29 @@ class BatchRecords:
 
 
 _BATCH = "SELECT sequence, batch_id, name, state, line_count, lines_read, created_at, finished_at FROM batches"
+
+
+def _add(transaction: Transaction, batch: NewBatch) -> None:
+    # One at a time for a client, or many requests at once would all find room for one more.
+    transaction.one("SELECT client_id FROM clients WHERE client_id = %s FOR UPDATE", (batch.client_id,))
+    found = transaction.one(
+        "SELECT COUNT(*) AS unfinished FROM batches WHERE client_id = %s AND finished_at IS NULL", (batch.client_id,)
+    )
+    if found is not None and found["unfinished"] >= MOST_UNFINISHED:
+        detail = f"The client has {MOST_UNFINISHED} batches that are not finished, as many as it may."
+        raise TooManyRunning(detail, retry_after_s=COME_BACK_S)
+    transaction.execute(
+        "INSERT INTO batches (batch_id, client_id, idempotency_key, request_hash, name, state, manifest_key,"
+        " line_count, next_at, created_at, updated_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        (
+            batch.batch_id,
+            batch.client_id,
+            batch.idempotency_key,
+            batch.request_hash,
+            batch.name,
+            BatchState.ACCEPTED.value,
+            batch.manifest_key,
+            batch.line_count,
+        ),
+    )

@@ -64,9 +64,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, receiver: Ht
                 teller: {"OUTWARD_LOCAL": f"127.0.0.1:{receiver.server_port}"}
                 for teller in ("NotifyFunction", "WebhooksFunction")
             },
-            "InspectionsFunction": {
-                "OUTWARD_LOCAL": f"127.0.0.1:{receiver.server_port}",
-                "PHOTO_BUCKETS": PHOTO_BUCKET,
+            **{
+                reader: {
+                    **FAST.function_environment.get(reader, {}),
+                    "OUTWARD_LOCAL": f"127.0.0.1:{receiver.server_port}",
+                    "PHOTO_BUCKETS": PHOTO_BUCKET,
+                }
+                for reader in ("InspectionsFunction", "SpreadFunction")
             },
         },
     }

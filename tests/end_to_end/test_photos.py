@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,18 +61,23 @@ def post(upload: Body, data: bytes, **fields: str) -> httpx.Response:
     )
 
 
-def test_every_way_leads_to_the_same_verdict(
+@pytest.fixture
+def ways(
     client: httpx.Client, body: Body, datas: list[bytes], bucket: Any, own_id: str, receiver: HttpEndpoint
-) -> None:
+) -> dict[str, list[Body]]:
+    """The same photos, handed in as each way has it."""
     for index, data in enumerate(datas):
         bucket.put_object(Bucket=PHOTO_BUCKET, Key=f"{own_id}/{index}.jpg", Body=data)
         receiver.files[f"/{index}.jpg"] = data
-    ways = {
+    return {
         "inline": body["photos"],
         "uploads": [{"upload_id": upload_id} for upload_id in uploaded(client, datas)],
         "s3": [{"url": f"s3://{PHOTO_BUCKET}/{own_id}/{index}.jpg"} for index in range(len(datas))],
         "web": [{"url": f"{receiver.url}/{index}.jpg"} for index in range(len(datas))],
     }
+
+
+def test_every_way_leads_to_the_same_verdict(client: httpx.Client, body: Body, ways: dict[str, list[Body]]) -> None:
     found = {}
     for way, photos in ways.items():
         answer = client.post("/v1/inspections", json={**body, "photos": photos}, headers=PREFER)
@@ -80,6 +86,23 @@ def test_every_way_leads_to_the_same_verdict(
         found[way] = (inspection["state"], [photo["sha256"] for photo in inspection["photos"]])
     assert len({json.dumps(each) for each in found.values()}) == 1, found
     assert found["inline"][0] in ("passed", "failed", "review")
+
+
+def test_a_batch_takes_photos_in_every_way(client: httpx.Client, body: Body, ways: dict[str, list[Body]]) -> None:
+    lines = [json.dumps({**body, "custom_id": way, "photos": photos}) for way, photos in ways.items()]
+    answer = client.post("/v1/batches", json={"manifest": "\n".join(lines)})
+    assert answer.status_code == 202, answer.text
+    batch_id, end = answer.json()["id"], time.monotonic() + 60
+    while not client.get(f"/v1/batches/{batch_id}").json()["finished_at"]:
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    links = client.get(f"/v1/batches/{batch_id}/results").json()
+    found = [json.loads(each) for each in httpx.get(links["jsonl"], trust_env=False).text.splitlines()]
+    assert [each["error"] for each in found] == [None] * len(ways)
+    photos = {json.dumps([photo["sha256"] for photo in each["inspection"]["photos"]]) for each in found}
+    states = {each["inspection"]["state"] for each in found}
+    assert (len(photos), len(states)) == (1, 1)
+    assert states < {"passed", "failed", "review"}
 
 
 def test_retry_by_another_way_is_the_same_request(client: httpx.Client, body: Body, datas: list[bytes]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from batches import app
 from batches.accept import AcceptBatch
-from batches.records import BatchRecords
+from batches.records import MOST_UNFINISHED, BatchRecords
 from core.batches import results_key
 from core.database import Database
 from core.errors import IdempotencyConflict, Unavailable
@@ -99,6 +99,24 @@ def test_a_quota_that_is_used_up_is_told_by_the_lines_it_is_lacking_for(
     assert codes(world) == {1: None, 2: None, 3: "quota_exceeded", 4: "quota_exceeded"}
     assert world.rows("SELECT state FROM batches") == [{"state": "finished"}]
     assert world.rows("SELECT day_count FROM client_usage WHERE client_id = 'client-a'") == [{"day_count": 2}]
+
+
+def test_a_client_may_have_so_many_that_are_not_finished(
+    world: BatchWorld, program: BatchProgram, route: Callable[..., Answer]
+) -> None:
+    body = {"manifest": manifest([good_line()])}
+    world.run(
+        "INSERT INTO batches (batch_id, client_id, request_hash, state, manifest_key, line_count, next_at, created_at,"
+        " updated_at) SELECT CONCAT('batch_', number), 'client-a', REPEAT('x', 32), 'accepted', 'm', 1,"
+        " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM"
+        f" (SELECT {' UNION SELECT '.join(str(each) + ' AS number' for each in range(MOST_UNFINISHED - 1))}) AS numbers"
+    )
+    assert route("POST", "/v1/batches", body=body).status == 202
+    refused = route("POST", "/v1/batches", body=body)
+    assert (refused.status, refused.json["code"]) == (429, "too_many_running")
+    assert route("POST", "/v1/batches", body=body, client_id="client-b").status == 202
+    world.run("UPDATE batches SET state = 'finished', finished_at = UTC_TIMESTAMP(6) WHERE batch_id = 'batch_0'")
+    assert route("POST", "/v1/batches", body=body).status == 202
 
 
 def test_it_waits_for_places_and_leaves_some(world: BatchWorld, program: BatchProgram) -> None:
