@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from admin.changes import Caller, Change, Changes, Deed
+from admin.changes import Caller, Change, Changes
 from admin.contract import Client, ClientChange, ClientPage, DryRun, NewClient
 from admin.permissions import check_admin_remains, check_reaches, no_such_client
 from admin.rows import page, shown
+from core.audit import Deed
 from core.database import Database, Transaction
 from core.errors import InvalidRequest
 from core.identifiers import new_identifier

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from admin.changes import Caller, Change, Changes, Deed
+from admin.changes import Caller, Change, Changes
 from admin.contract import DeadLetter, DeadLetters, DryRun, QueueDepth, Redrive, Redriven, StageName
 from admin.dead_letter_queue import DeadLetterQueue, Letter
+from core.audit import Deed
 from core.database import Database, Row
 from core.errors import Conflict, NotFound, Unavailable
 from core.lanes import Lane

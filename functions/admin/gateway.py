@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from admin.changes import Caller, Change, Changes, Deed
+from admin.changes import Caller, Change, Changes
 from admin.contract import DryRun, GatewayDifference, GatewayMended, GatewayState
+from core.audit import Deed
 from core.errors import Unavailable
 from core.gateway_drift import Difference
 from core.gateway_records import GatewayRecords, Scope

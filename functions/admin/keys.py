@@ -6,7 +6,7 @@ import json
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from admin.changes import Caller, Change, Changes, Deed
+from admin.changes import Caller, Change, Changes
 from admin.clients import check_exists
 from admin.contract import DryRun, IssuedKey, Key, KeyChange, KeyPage, NewKey, RotatedKey, Rotation
 from admin.permissions import (
@@ -16,6 +16,7 @@ from admin.permissions import (
     check_may_take,
 )
 from admin.rows import page, shown
+from core.audit import Deed
 from core.database import Database, Row, Transaction
 from core.errors import Conflict, InvalidRequest, NotFound
 from core.identifiers import new_identifier

@@ -2,11 +2,12 @@
 
 import re
 
-from admin.changes import Caller, Change, Changes, Deed
+from admin.changes import Caller, Change, Changes
 from admin.clients import check_exists
 from admin.contract import DryRun, Member, MemberChange, MemberPage, NewMember
 from admin.permissions import check_admin_remains, check_may_give, check_may_take
 from admin.rows import page, shown
+from core.audit import Deed
 from core.database import Database, DuplicateKey, Transaction
 from core.errors import Conflict, Forbidden, NotFound
 from core.identifiers import new_identifier

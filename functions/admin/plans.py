@@ -2,9 +2,10 @@
 
 import json
 
-from admin.changes import Caller, Change, Changes, Deed
+from admin.changes import Caller, Change, Changes
 from admin.contract import DryRun, Plan, PlanInput, PlanList
 from admin.rows import shown
+from core.audit import Deed
 from core.database import Database, Row, Transaction
 from core.errors import Conflict, NotFound
 

@@ -6,7 +6,6 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from admin import gateway
-from admin.changes import Deed
 from admin.contract import AuditPage, GatewayMended, GatewayState, Me, Roles
 from admin.reports import role_table
 from admin.services import (
@@ -21,6 +20,7 @@ from admin.services import (
     principal_of,
     services_of,
 )
+from core.audit import Deed
 
 Filter = Annotated[str | None, Query(min_length=1, max_length=40)]
 

@@ -17,6 +17,7 @@ from admin.keys import Keys
 from admin.members import Members
 from admin.plans import Plans
 from admin.reports import Reports
+from core.audit import actor_of
 from core.contract import Problem
 from core.database import Database
 from core.errors import InvalidRequest
@@ -106,8 +107,8 @@ def caller_of(router: APIGatewayRouter, dry_run: bool) -> Caller:
     for name, values in router.current_event.resolved_query_string_parameters.items():
         if name != "dry_run" or len(values) > 1:
             raise InvalidRequest("The one parameter of a change is dry_run, once.", field=name[:100])
-    context = router.current_event.request_context
-    return Caller(principal_of(router), context.identity.source_ip or "", context.request_id or "", dry_run)
+    actor = actor_of(principal_of(router), router.current_event)
+    return Caller(actor.principal, actor.source_ip, actor.request_id, dry_run)
 
 
 def gateway_of(router: APIGatewayRouter) -> GatewayRecords:

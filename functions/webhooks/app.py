@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from core import aws, front_door
+from core.audit import Actor, actor_of
 from core.composition import open_database
 from core.database import Database
 from core.delivery_nudge import DeliveryNudge
@@ -87,7 +88,7 @@ def list_endpoints() -> Response[str]:
     tags=["Webhooks"],
 )
 def create_endpoint(body: Annotated[NewEndpoint, Body()]) -> Response[str]:
-    made = services().endpoints.create(_client_id(), body)
+    made = services().endpoints.create(_actor(), body)
     return _json(201, made, {**NO_STORE, "Location": f"{WEBHOOKS}/{made.endpoint_id}"})
 
 
@@ -104,12 +105,12 @@ def get_endpoint(endpoint_id: EndpointId) -> Response[str]:
     tags=["Webhooks"],
 )
 def update_endpoint(endpoint_id: EndpointId, body: Annotated[EndpointChange, Body()]) -> Response[str]:
-    return _json(200, services().endpoints.update(_client_id(), endpoint_id, body))
+    return _json(200, services().endpoints.update(_actor(), endpoint_id, body))
 
 
 @app.delete(WEBHOOK, summary="Remove an endpoint", responses=answers(204, None, "Removed"), tags=["Webhooks"])
 def remove_endpoint(endpoint_id: EndpointId) -> Response[str]:
-    services().endpoints.remove(_client_id(), endpoint_id)
+    services().endpoints.remove(_actor(), endpoint_id)
     return Response(status_code=204, content_type="application/json", body="")
 
 
@@ -121,7 +122,7 @@ def remove_endpoint(endpoint_id: EndpointId) -> Response[str]:
     tags=["Webhooks"],
 )
 def rotate_secret(endpoint_id: EndpointId, body: Annotated[SecretRotation | None, Body()] = None) -> Response[str]:
-    return _json(201, services().endpoints.rotate(_client_id(), endpoint_id, body or SecretRotation()), NO_STORE)
+    return _json(201, services().endpoints.rotate(_actor(), endpoint_id, body or SecretRotation()), NO_STORE)
 
 
 @app.post(
@@ -176,6 +177,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _client_id() -> str:
     """From the front door's word alone, never from anything that the client sent."""
     return front_door.principal_of(app).client_id
+
+
+def _actor() -> Actor:
+    return actor_of(front_door.principal_of(app), app.current_event)
 
 
 def _json(status: int, model: BaseModel, headers: Mapping[str, str] | None = None) -> Response[str]:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from core.audit import Actor, Deed, note_change
 from core.database import Database, Row, Transaction
 from core.errors import Conflict, NotFound
 from core.identifiers import is_identifier, new_identifier
@@ -44,9 +45,10 @@ class Endpoints:
     def one(self, client_id: str, endpoint_id: str) -> Endpoint:
         return _found(self._database, client_id, endpoint_id)
 
-    def create(self, client_id: str, new: NewEndpoint) -> IssuedEndpoint:
+    def create(self, by: Actor, new: NewEndpoint) -> IssuedEndpoint:
         """Raises Conflict where the client has as many as it may, and what `check` raises."""
         self._check(new.url)
+        client_id = by.principal.client_id
         endpoint_id, secret = new_identifier("hook"), _new_secret()
 
         def work(transaction: Transaction) -> Endpoint:
@@ -60,19 +62,21 @@ class Endpoints:
                 " VALUES (%s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
                 (endpoint_id, client_id, new.url, json.dumps(sorted(set(new.events))), secret),
             )
-            return _found(transaction, client_id, endpoint_id)
+            made = _found(transaction, client_id, endpoint_id)
+            _note(transaction, by, Deed.CREATE_WEBHOOK, endpoint_id, None, made)
+            return made
 
         return IssuedEndpoint(secret=secret, **self._database.transaction(work).model_dump())
 
-    def update(self, client_id: str, endpoint_id: str, change: EndpointChange) -> Endpoint:
+    def update(self, by: Actor, endpoint_id: str, change: EndpointChange) -> Endpoint:
         """Disabling ends what waits as dead; enabling again brings none of it back, a replay does."""
-        named = change.model_fields_set
+        named, client_id = change.model_fields_set, by.principal.client_id
         _found(self._database, client_id, endpoint_id)
         if "url" in named:
             self._check(change.url)
 
         def work(transaction: Transaction) -> Endpoint:
-            _found(transaction, client_id, endpoint_id)
+            before = _found(transaction, client_id, endpoint_id)
             if "url" in named:
                 _set(transaction, endpoint_id, "url = %s", change.url)
             if "events" in named:
@@ -87,24 +91,27 @@ class Endpoints:
                     BY_CLIENT,
                 )
                 _bury(transaction, endpoint_id, DISABLED)
-            return _found(transaction, client_id, endpoint_id)
+            after = _found(transaction, client_id, endpoint_id)
+            _note(transaction, by, Deed.UPDATE_WEBHOOK, endpoint_id, before, after)
+            return after
 
         return self._database.transaction(work)
 
-    def remove(self, client_id: str, endpoint_id: str) -> None:
+    def remove(self, by: Actor, endpoint_id: str) -> None:
         def work(transaction: Transaction) -> None:
-            _found(transaction, client_id, endpoint_id)
+            before = _found(transaction, by.principal.client_id, endpoint_id)
             transaction.execute("DELETE FROM webhook_endpoints WHERE endpoint_id = %s", (endpoint_id,))
             _bury(transaction, endpoint_id, REMOVED)
+            _note(transaction, by, Deed.DELETE_WEBHOOK, endpoint_id, before, None)
 
         self._database.transaction(work)
 
-    def rotate(self, client_id: str, endpoint_id: str, rotation: SecretRotation) -> IssuedEndpoint:
+    def rotate(self, by: Actor, endpoint_id: str, rotation: SecretRotation) -> IssuedEndpoint:
         """The present secret signs beside the new one for the overlap; one from an earlier rotation ends now."""
-        secret = _new_secret()
+        secret, client_id = _new_secret(), by.principal.client_id
 
         def work(transaction: Transaction) -> Endpoint:
-            _found(transaction, client_id, endpoint_id)
+            before = _found(transaction, client_id, endpoint_id)
             transaction.execute(
                 "UPDATE webhook_endpoints SET old_secret = secret,"
                 " old_secret_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND, updated_at = UTC_TIMESTAMP(6)"
@@ -112,7 +119,9 @@ class Endpoints:
                 (rotation.overlap_s, endpoint_id),
             )
             _set(transaction, endpoint_id, "secret = %s", secret)
-            return _found(transaction, client_id, endpoint_id)
+            after = _found(transaction, client_id, endpoint_id)
+            _note(transaction, by, Deed.ROTATE_WEBHOOK, endpoint_id, before, after)
+            return after
 
         return IssuedEndpoint(secret=secret, **self._database.transaction(work).model_dump())
 
@@ -125,6 +134,13 @@ class Endpoints:
             return tell_of_test(transaction, endpoint_id, client_id)
 
         return self._database.transaction(work)
+
+
+def _note(
+    transaction: Transaction, by: Actor, deed: Deed, endpoint_id: str, before: Endpoint | None, after: Endpoint | None
+) -> None:
+    client_id = by.principal.client_id
+    note_change(transaction, by, deed, endpoint_id, client_id=client_id, before=before, after=after)
 
 
 def _new_secret() -> str:

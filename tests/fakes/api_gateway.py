@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from core import front_door
+from core.audit import Actor
 from core.database import Database
 from core.principal import Principal, scopes_of, to_context
 from core.roles import Role
@@ -31,6 +32,11 @@ class FakeContext(LambdaContext):
 def someone(client_id: str = "client-a", role: Role = Role.ADMIN, actor: str = "key_x") -> Principal:
     """A principal with all that its role may do."""
     return Principal(client_id, actor, role, scopes_of(role), "standard")
+
+
+def an_actor(client_id: str) -> Actor:
+    """Somebody of the client who asks for a change."""
+    return Actor(someone(client_id), "192.0.2.7", "request-1")
 
 
 def rest_event(

@@ -17,6 +17,7 @@ from core.work_records import Claimed, WorkRecords
 from notify.deliver import NotSent, Round, deliver
 from notify.deliveries import Deliveries
 from notify.retries import DELAYS_S, MOST_ATTEMPTS
+from tests.fakes.api_gateway import an_actor
 from tests.fakes.receiver import FakeReceiver, Got
 from tests.fakes.requests import RESULT, accepted
 from webhooks.contract import EndpointChange, IssuedEndpoint, NewEndpoint, Replay, SecretRotation
@@ -38,7 +39,7 @@ def endpoint(endpoints: Endpoints) -> IssuedEndpoint:
 
 
 def added(endpoints: Endpoints, client_id: str = "client-a", url: str = URL, events: Any = ("*",)) -> IssuedEndpoint:
-    return endpoints.create(client_id, NewEndpoint(url=url, events=list(events)))
+    return endpoints.create(an_actor(client_id), NewEndpoint(url=url, events=list(events)))
 
 
 def ended(database: Database, client_id: str = "client-a", outcome: str = "passed") -> str:
@@ -220,9 +221,9 @@ def test_410_disables_the_endpoint_and_what_waits_is_dead(
 def test_after_enabling_again_a_replay_brings_all_of_it(
     database: Database, endpoints: Endpoints, endpoint: IssuedEndpoint
 ) -> None:
-    endpoints.update("client-a", endpoint.endpoint_id, EndpointChange(disabled=True))
+    endpoints.update(an_actor("client-a"), endpoint.endpoint_id, EndpointChange(disabled=True))
     missed = [ended(database), ended(database)]
-    endpoints.update("client-a", endpoint.endpoint_id, EndpointChange(disabled=False))
+    endpoints.update(an_actor("client-a"), endpoint.endpoint_id, EndpointChange(disabled=False))
     (first, _) = rows(database)
     since = first["created_at"].astimezone() - timedelta(days=1)
     replayed = DeliveryLog(database).replay(endpoint.endpoint_id, Replay(since=since))
@@ -237,7 +238,7 @@ def test_a_removed_endpoint_gets_nothing_more(
 ) -> None:
     ended(database)
     (due,) = (deliveries := Deliveries(database, 75)).due()
-    endpoints.remove("client-a", endpoint.endpoint_id)
+    endpoints.remove(an_actor("client-a"), endpoint.endpoint_id)
     assert states(database) == ["dead"]
     assert deliveries.claim(due, "w", 4) == []
 
@@ -249,7 +250,7 @@ def test_what_a_dead_worker_held_is_dead_once_its_endpoint_is_gone(
     deliveries = Deliveries(database, 75)
     (due,) = deliveries.due()
     assert len(deliveries.claim(due, "dies", 4)) == 1
-    endpoints.remove("client-a", endpoint.endpoint_id)
+    endpoints.remove(an_actor("client-a"), endpoint.endpoint_id)
     assert states(database) == ["waiting"]
     pass_time(database, 76)
     assert rounds(database, FakeReceiver()) == Round()
@@ -290,7 +291,7 @@ def test_what_ended_a_month_ago_is_forgotten_and_what_waits_is_not(
 def test_while_secrets_overlap_either_verifies_and_then_only_the_new_one(
     database: Database, endpoints: Endpoints, endpoint: IssuedEndpoint
 ) -> None:
-    new = endpoints.rotate("client-a", endpoint.endpoint_id, SecretRotation(overlap_s=3600))
+    new = endpoints.rotate(an_actor("client-a"), endpoint.endpoint_id, SecretRotation(overlap_s=3600))
     assert new.secret != endpoint.secret
     receiver = FakeReceiver()
     ended(database)

@@ -1,5 +1,6 @@
 """Endpoints and the log of their deliveries, over the real tables."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -7,12 +8,14 @@ import pytest
 
 from core.database import Database
 from core.errors import Conflict, NotFound, UnsafeAddress
+from tests.fakes.api_gateway import an_actor
 from webhooks.contract import DeliveryState, EndpointChange, NewEndpoint, Replay, SecretRotation
 from webhooks.delivery_log import MOST_REPLAYED, DeliveryLog
 from webhooks.endpoints import MOST_ENDPOINTS, Endpoints
 
 URL = "https://receiver.example/hooks"
 OURS, THEIRS = "client-a", "client-b"
+WE, THEY = an_actor(OURS), an_actor(THEIRS)
 
 
 def judge(url: str) -> None:
@@ -27,7 +30,7 @@ def endpoints(database: Database) -> Endpoints:
 
 @pytest.fixture
 def endpoint_id(endpoints: Endpoints) -> str:
-    return endpoints.create(OURS, NewEndpoint(url=URL)).endpoint_id
+    return endpoints.create(WE, NewEndpoint(url=URL)).endpoint_id
 
 
 @pytest.fixture
@@ -58,17 +61,17 @@ def ago(hours: float) -> datetime:
 
 
 def test_the_secret_is_shown_when_it_is_made_and_never_again(endpoints: Endpoints) -> None:
-    made = endpoints.create(OURS, NewEndpoint(url=URL))
+    made = endpoints.create(WE, NewEndpoint(url=URL))
     assert made.secret.startswith("whsec_")
-    rotated = endpoints.rotate(OURS, made.endpoint_id, SecretRotation())
+    rotated = endpoints.rotate(WE, made.endpoint_id, SecretRotation())
     assert rotated.secret != made.secret
     for shown in (endpoints.one(OURS, made.endpoint_id), endpoints.all(OURS)):
         assert "whsec_" not in shown.model_dump_json()
 
 
 def test_a_second_rotation_ends_the_oldest_secret(database: Database, endpoints: Endpoints, endpoint_id: str) -> None:
-    first = endpoints.rotate(OURS, endpoint_id, SecretRotation()).secret
-    second = endpoints.rotate(OURS, endpoint_id, SecretRotation(overlap_s=60)).secret
+    first = endpoints.rotate(WE, endpoint_id, SecretRotation()).secret
+    second = endpoints.rotate(WE, endpoint_id, SecretRotation(overlap_s=60)).secret
     row = database.one("SELECT secret, old_secret FROM webhook_endpoints")
     assert row == {"secret": second, "old_secret": first}
 
@@ -77,10 +80,10 @@ def test_a_second_rotation_ends_the_oldest_secret(database: Database, endpoints:
     "ask",
     [
         lambda endpoints, each: endpoints.one(THEIRS, each),
-        lambda endpoints, each: endpoints.update(THEIRS, each, EndpointChange(disabled=True)),
-        lambda endpoints, each: endpoints.update(THEIRS, each, EndpointChange(url="https://inside/")),
-        lambda endpoints, each: endpoints.remove(THEIRS, each),
-        lambda endpoints, each: endpoints.rotate(THEIRS, each, SecretRotation()),
+        lambda endpoints, each: endpoints.update(THEY, each, EndpointChange(disabled=True)),
+        lambda endpoints, each: endpoints.update(THEY, each, EndpointChange(url="https://inside/")),
+        lambda endpoints, each: endpoints.remove(THEY, each),
+        lambda endpoints, each: endpoints.rotate(THEY, each, SecretRotation()),
         lambda endpoints, each: endpoints.test(THEIRS, each),
     ],
 )
@@ -96,29 +99,54 @@ def test_another_clients_endpoint_is_unknown(
 
 def test_an_address_is_judged_when_it_is_made_and_when_it_changes(endpoints: Endpoints, endpoint_id: str) -> None:
     with pytest.raises(UnsafeAddress):
-        endpoints.create(OURS, NewEndpoint(url="https://inside/"))
+        endpoints.create(WE, NewEndpoint(url="https://inside/"))
     with pytest.raises(UnsafeAddress):
-        endpoints.update(OURS, endpoint_id, EndpointChange(url="https://inside/"))
+        endpoints.update(WE, endpoint_id, EndpointChange(url="https://inside/"))
     assert [each.url for each in endpoints.all(OURS).endpoints] == [URL]
 
 
 def test_a_client_may_have_so_many(endpoints: Endpoints, endpoint_id: str) -> None:
     for _ in range(MOST_ENDPOINTS - 1):
-        endpoints.create(OURS, NewEndpoint(url=URL))
+        endpoints.create(WE, NewEndpoint(url=URL))
     with pytest.raises(Conflict):
-        endpoints.create(OURS, NewEndpoint(url=URL))
-    endpoints.create(THEIRS, NewEndpoint(url=URL))
+        endpoints.create(WE, NewEndpoint(url=URL))
+    endpoints.create(THEY, NewEndpoint(url=URL))
 
 
 def test_changes_are_what_was_named(endpoints: Endpoints, endpoint_id: str) -> None:
-    changed = endpoints.update(OURS, endpoint_id, EndpointChange(events=["batch.finished"]))
+    changed = endpoints.update(WE, endpoint_id, EndpointChange(events=["batch.finished"]))
     assert (changed.url, changed.events, changed.disabled_at) == (URL, ["batch.finished"], None)
-    changed = endpoints.update(OURS, endpoint_id, EndpointChange(url=f"{URL}/2", disabled=True))
+    changed = endpoints.update(WE, endpoint_id, EndpointChange(url=f"{URL}/2", disabled=True))
     assert (changed.url, changed.events) == (f"{URL}/2", ["batch.finished"])
     assert changed.disabled_at is not None
     with pytest.raises(Conflict):
         endpoints.test(OURS, endpoint_id)
-    assert endpoints.update(OURS, endpoint_id, EndpointChange(disabled=False)).disabled_why is None
+    assert endpoints.update(WE, endpoint_id, EndpointChange(disabled=False)).disabled_why is None
+
+
+def test_every_change_has_its_line_in_the_audit_log(database: Database, endpoints: Endpoints) -> None:
+    sequence = "SELECT COALESCE(MAX(sequence), 0) AS last FROM audit_log"
+    before = database.one(sequence)
+    assert before is not None
+    made = endpoints.create(WE, NewEndpoint(url=URL))
+    endpoints.update(WE, made.endpoint_id, EndpointChange(url=f"{URL}/2"))
+    endpoints.rotate(WE, made.endpoint_id, SecretRotation())
+    with pytest.raises(NotFound):
+        endpoints.remove(THEY, made.endpoint_id)
+    endpoints.remove(WE, made.endpoint_id)
+    lines = database.all("SELECT * FROM audit_log WHERE sequence > %s ORDER BY sequence", (before["last"],))
+    assert [line["action"] for line in lines] == [
+        "webhooks:create",
+        "webhooks:update",
+        "webhooks:rotate",
+        "webhooks:delete",
+    ]
+    assert {(line["client_id"], line["target"], line["actor"]) for line in lines} == {
+        (OURS, made.endpoint_id, WE.principal.actor)
+    }
+    assert json.loads(lines[1]["before_it"])["url"] == URL
+    assert json.loads(lines[1]["after_it"])["url"] == f"{URL}/2"
+    assert "whsec_" not in str(lines)
 
 
 def test_the_log_is_paged_and_filtered(database: Database, log: DeliveryLog, endpoint_id: str) -> None:
@@ -149,7 +177,7 @@ def test_of_another_endpoint_there_is_nothing_to_replay(
     database: Database, log: DeliveryLog, endpoints: Endpoints, endpoint_id: str
 ) -> None:
     delivery_id = add(database, endpoint_id, 0)
-    other = endpoints.create(THEIRS, NewEndpoint(url=URL)).endpoint_id
+    other = endpoints.create(THEY, NewEndpoint(url=URL)).endpoint_id
     with pytest.raises(NotFound):
         log.replay(other, Replay(delivery_id=delivery_id))
     assert log.replay(other, Replay(since=ago(5))).replayed == 0
@@ -199,6 +227,6 @@ def test_a_disabled_endpoint_replays_nothing(
     database: Database, log: DeliveryLog, endpoints: Endpoints, endpoint_id: str
 ) -> None:
     add(database, endpoint_id, 0)
-    endpoints.update(OURS, endpoint_id, EndpointChange(disabled=True))
+    endpoints.update(WE, endpoint_id, EndpointChange(disabled=True))
     with pytest.raises(Conflict):
         log.replay(endpoint_id, Replay(since=ago(2)))

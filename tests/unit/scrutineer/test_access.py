@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from admin.changes import Deed
 from admin.keys import HINT_CHARACTERS, PREFIX
 from authorizer.authorize import hash_credential
 from authorizer.credential import ApiKey, credential_of
+from core.audit import Deed
 from core.database import Database
 from core.identifiers import is_identifier
 from core.principal_records import PrincipalRecords
