@@ -28,6 +28,7 @@ class Client(GatewayClient):
         checklist: str,
         reference: str | None = None,
         idempotency_key: str | None = None,
+        expires_in_s: int | None = None,
         wait_s: int = 60,
         waiting: Callable[[str], None] = lambda state: None,
     ) -> Json:
@@ -43,6 +44,8 @@ class Client(GatewayClient):
         }
         if reference is not None:
             body["reference"] = reference
+        if expires_in_s is not None:
+            body["expires_in_s"] = expires_in_s
         headers = {"Prefer": f"wait={min(wait_s, SERVER_WAIT_S)}" if wait_s else "respond-async"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = _header(idempotency_key)

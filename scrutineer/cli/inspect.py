@@ -28,6 +28,10 @@ def inspect(
     idempotency_key: Annotated[
         str | None, typer.Option(help="The same key again leads to the same inspection.")
     ] = None,
+    expires_in: Annotated[
+        int | None,
+        typer.Option(help="Seconds until it ends as expired, unless it is final; a day if not said.", min=10),
+    ] = None,
     wait: Annotated[int, typer.Option(help="Seconds to wait for the verdict; 0 returns at once.", min=0)] = 60,
     url: Url = None,
     key: Key = None,
@@ -44,6 +48,7 @@ def inspect(
             checklist=checklist,
             reference=reference,
             idempotency_key=idempotency_key,
+            expires_in_s=expires_in,
             wait_s=wait,
             waiting=lambda state: status.update(f"Waiting for the verdict (now {state}) …"),
         )
