@@ -3,7 +3,9 @@
 import base64
 import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -41,6 +43,7 @@ def vllm(python: Path, runner: InternVLInspector, shape: Shape, photos: int, tok
                 stderr=said,
                 text=True,
                 bufsize=1,
+                start_new_session=True,  # its engine is a process of its own, which would outlive it
             )
             assert child.stdin is not None
             assert child.stdout is not None
@@ -76,7 +79,7 @@ def vllm(python: Path, runner: InternVLInspector, shape: Shape, photos: int, tok
                 yield inspect
             finally:
                 outgoing.close()
-                child.terminate()
+                os.killpg(child.pid, signal.SIGKILL)
                 child.wait(timeout=30)
 
 
