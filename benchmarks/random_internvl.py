@@ -24,6 +24,7 @@ from models.internvl.loader import load_tokenizer
 from models.internvl.photo_features import PhotoFeatures
 from models.internvl.preprocessing import DEFAULT_MEAN, DEFAULT_STD, Preprocessing
 from models.internvl.prompt import IMAGE_CONTEXT
+from models.internvl.seen_photos import SeenPhotos
 from models.internvl.shared_prefix import SharedPrefixes
 from models.photo import read_header
 
@@ -86,7 +87,7 @@ def random_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> Inte
 def inspector(
     model: InternVLForConditionalGeneration, shape: Shape, cache_bytes: int, max_tiles: int = 1
 ) -> InternVLInspector:
-    """The inspect task around the model, with both caches of `cache_bytes`."""
+    """The inspect task around the model, with each cache of `cache_bytes`."""
     encoder = PromptEncoder(tokenizer(), model.config.image_token_id, int(model.config.image_seq_length))
     preprocessing = Preprocessing(
         shape.tile_px, max_tiles, DEFAULT_MEAN, DEFAULT_STD, 1 / 255, Image.Resampling.BICUBIC
@@ -99,6 +100,7 @@ def inspector(
         Calibration(),
         PhotoFeatures(model, preprocessing, ByteCache(cache_bytes)),
         SharedPrefixes(model, ByteCache(cache_bytes)),
+        SeenPhotos(model, ByteCache(cache_bytes)),
     )
 
 

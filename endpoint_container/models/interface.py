@@ -33,6 +33,7 @@ class ModelOptions:
     device: str = "auto"
     photo_cache_bytes: int = 0
     prefix_cache_bytes: int = 0
+    seen_cache_bytes: int = 0
     slots: int = 0
     slot_tokens: int = 8192
     digest: str = ""

@@ -58,6 +58,7 @@ def model_options(settings: Settings) -> ModelOptions:
         settings.device,
         settings.photo_cache_bytes,
         settings.prefix_cache_bytes,
+        settings.seen_cache_bytes,
         settings.generation_slots,
         settings.slot_tokens,
         settings.model_digest,

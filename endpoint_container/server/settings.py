@@ -25,6 +25,7 @@ class Settings:
     threads: int = 0
     photo_cache_bytes: int = 256 * 1024 * 1024
     prefix_cache_bytes: int = 128 * 1024 * 1024
+    seen_cache_bytes: int = 256 * 1024 * 1024
     max_queue: int = 20
     max_batch_tokens: int = 32_768
     max_batch_tiles: int = 128
@@ -72,6 +73,7 @@ class Settings:
             threads=number("THREADS", cls.threads, least=0, most=1024),
             photo_cache_bytes=number("PHOTO_CACHE_BYTES", cls.photo_cache_bytes, least=0, most=2**40),
             prefix_cache_bytes=number("PREFIX_CACHE_BYTES", cls.prefix_cache_bytes, least=0, most=2**40),
+            seen_cache_bytes=number("SEEN_CACHE_BYTES", cls.seen_cache_bytes, least=0, most=2**40),
             max_queue=number("MAX_QUEUE", cls.max_queue, least=0),
             max_batch_tokens=number("MAX_BATCH_TOKENS", cls.max_batch_tokens),
             max_batch_tiles=number("MAX_BATCH_TILES", cls.max_batch_tiles),

@@ -22,12 +22,14 @@ class EncodedQuestion:
 class EncodedPrompt:
     """`prefix` is shared by all questions and holds one image token for each visual feature.
 
-    Its first `shared` tokens, system text and checklist, are also those of other inspections of the checklist.
+    Its first `shared` tokens, system text and checklist, are also those of other inspections of the checklist; its
+    first `shown` end with the last photo.
     """
 
     prefix: tuple[int, ...]
     questions: tuple[EncodedQuestion, ...]
     shared: int
+    shown: int
 
     @property
     def checklist(self) -> tuple[int, ...]:
@@ -70,12 +72,12 @@ class PromptEncoder:
         shared = len(prefix)
         for number, count in enumerate(tiles, start=1):
             prefix += self.photo_ids(number, count * self._tokens_per_tile)
+        shown = len(prefix)
         prefix += self._ids(item_block(inspection.item))
         if prefix.count(self._image_token_id) != sum(tiles) * self._tokens_per_tile:
             raise EndpointError("internal_error", "The prompt does not hold one image token for each feature.")
-        return EncodedPrompt(
-            tuple(prefix), tuple(self._question(question) for question in inspection.asked_questions), shared
-        )
+        questions = tuple(self._question(question) for question in inspection.asked_questions)
+        return EncodedPrompt(tuple(prefix), questions, shared, shown)
 
     def photo_ids(self, number: int, tokens: int) -> list[int]:
         # Thousands of equal tokens need no tokenizer: encode one and repeat its id.

@@ -8,30 +8,28 @@ from models.internvl.encoding import EncodedPrompt
 MAX_PADDING = 0.1
 
 
-def group_prompts(prompts: Sequence[EncodedPrompt], by_checklist: bool, max_tokens: int) -> list[list[int]]:
+# How many of a prompt's first tokens need not be computed, and which they are where all of a group must have the same.
+Start = tuple[int, tuple[int, ...]]
+
+
+def group_prompts(prompts: Sequence[EncodedPrompt], starts: Sequence[Start], max_tokens: int) -> list[list[int]]:
     """Indices of `prompts`, every one in exactly one group.
 
-    A group's prompts have similar lengths, at most `max_tokens` positions with their padding unless it is a single
-    one, and, `by_checklist`, the same tokens before the photos.
+    A group's prompts have the same start, similar lengths, and at most `max_tokens` positions with their padding
+    unless it is a single one.
     """
     groups: list[list[int]] = []
-    order = sorted(
-        range(len(prompts)),
-        key=lambda index: (prompts[index].checklist if by_checklist else (), len(prompts[index].prefix)),
-    )
-    for index in order:
-        if groups and _fits(prompts, [*groups[-1], index], by_checklist, max_tokens):
+    for index in sorted(range(len(prompts)), key=lambda index: (starts[index], len(prompts[index].prefix))):
+        if groups and starts[groups[-1][0]] == starts[index] and _fits(prompts, [*groups[-1], index], max_tokens):
             groups[-1].append(index)
         else:
             groups.append([index])
     return groups
 
 
-def _fits(prompts: Sequence[EncodedPrompt], group: list[int], by_checklist: bool, max_tokens: int) -> bool:
+def _fits(prompts: Sequence[EncodedPrompt], group: list[int], max_tokens: int) -> bool:
     """Whether a group, shortest prompt first, may stay one."""
-    first, last = prompts[group[0]], prompts[group[-1]]
-    if by_checklist and first.checklist != last.checklist:
-        return False
+    last = prompts[group[-1]]
     real = sum(len(prompts[index].prefix) for index in group)
     padded = len(group) * len(last.prefix)
     return padded - real <= MAX_PADDING * padded and len(group) * last.tokens <= max_tokens

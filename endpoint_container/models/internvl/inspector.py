@@ -21,12 +21,13 @@ from models.internvl.calibration import Calibration
 from models.internvl.describer import Explanation, InternVLDescriber, InternVLExplainer, explained
 from models.internvl.encoding import EncodedPrompt, PromptEncoder
 from models.internvl.golden import Golden
-from models.internvl.grouping import group_prompts
+from models.internvl.grouping import Start, group_prompts
 from models.internvl.photo_features import PhotoFeatures, PreparedPhoto, photo_key
 from models.internvl.preprocessing import Preprocessing
 from models.internvl.sample import sample_inspection
 from models.internvl.scoring import answer_logits, probabilities
-from models.internvl.shared_prefix import SharedPrefixes
+from models.internvl.seen_photos import SeenKey, SeenPhotos, size_bytes
+from models.internvl.shared_prefix import KeyValues, SharedPrefixes
 from models.internvl.tiling import Grid, tile_count
 from models.photo import Photo
 from models.writing import write
@@ -52,6 +53,10 @@ class PreparedInspection:
     def tiles(self) -> int:
         return sum(photo.count for photo in self.photos)
 
+    @property
+    def seen_key(self) -> SeenKey:
+        return self.prompt.checklist, tuple(photo.key for photo in self.photos)
+
 
 class InternVLInspector:
     """Answers closed questions about photos by the probabilities of the answers' first tokens."""
@@ -65,6 +70,7 @@ class InternVLInspector:
         calibration: Calibration,
         features: PhotoFeatures,
         prefixes: SharedPrefixes,
+        seen: SeenPhotos,
     ) -> None:
         self.identity = identity
         self.model = model
@@ -73,6 +79,7 @@ class InternVLInspector:
         self.calibration = calibration
         self.features = features
         self.prefixes = prefixes
+        self.seen = seen
         self.closer = CloserLooks(self)
         self.explainer: InternVLExplainer | None = None
         continue_causally(model)
@@ -109,14 +116,20 @@ class InternVLInspector:
         """
         with accelerator_errors(TOO_LARGE, "photos"):
             watch = Stopwatch(self.model.device)
-            look = self.features.look([photo for prepared in batch for photo in prepared.photos])
+            seen = [self.seen.cache.get(prepared.seen_key) for prepared in batch]
+            unseen = [prepared for prepared, rows in zip(batch, seen, strict=True) if rows is None]
+            look = self.features.look([photo for prepared in unseen for photo in prepared.photos])
             photos = iter(look.features)
-            features = [torch.cat([next(photos) for _ in prepared.photos]) for prepared in batch]
+            features = [
+                torch.cat([next(photos) for _ in prepared.photos] if rows is None else [self._nothing])
+                for prepared, rows in zip(batch, seen, strict=True)
+            ]
             watch.mark()
-            logits = self._logits([prepared.prompt for prepared in batch], features)
+            logits, copied = self._logits(batch, features, seen)
             watch.mark()
             vision_ms, language_ms = watch.stages_ms()
             self.features.keep(look.fresh)
+            self.seen.keep(copied)
         timings_ms = {"vision": vision_ms, "language": language_ms}
         return [self._result(prepared, row, timings_ms) for prepared, row in zip(batch, logits, strict=True)]
 
@@ -160,18 +173,34 @@ class InternVLInspector:
         pinned = tiles.pin_memory() if self.model.device.type == "cuda" else tiles
         return PreparedPhoto(key, len(tiles), pinned)
 
-    def _logits(self, prompts: list[EncodedPrompt], features: list[torch.Tensor]) -> list[list[torch.Tensor]]:
-        """The answers' logits by prompt and question."""
-        groups = group_prompts(prompts, self.prefixes.cache.enabled, LANGUAGE_TOKENS)
-        scored = [
-            answer_logits(
-                self.model,
-                [prompts[index] for index in group],
-                [features[index] for index in group],
-                self.prefixes.start(prompts[group[0]].checklist, len(group)),
-            )
-            for group in groups
+    @property
+    def _nothing(self) -> torch.Tensor:
+        """Features of no photo."""
+        width = self.model.config.get_text_config().hidden_size
+        return torch.empty(0, width, dtype=self.model.dtype, device=self.model.device)
+
+    def _logits(
+        self, batch: Sequence[PreparedInspection], features: list[torch.Tensor], seen: Sequence[KeyValues | None]
+    ) -> tuple[list[list[torch.Tensor]], dict[SeenKey, KeyValues]]:
+        """The answers' logits by prompt and question, and what is worth keeping of the photos just seen."""
+        prompts = [prepared.prompt for prepared in batch]
+        fresh = [(prompt.shared, prompt.checklist) if self.prefixes.cache.enabled else (0, ()) for prompt in prompts]
+        starts: list[Start] = [
+            start if rows is None else (prompt.shown, ())
+            for prompt, rows, start in zip(prompts, seen, fresh, strict=True)
         ]
+        groups = group_prompts(prompts, starts, LANGUAGE_TOKENS)
+        scored: list[torch.Tensor] = []
+        copied: dict[SeenKey, KeyValues] = {}
+        for group in groups:
+            together = [prompts[index] for index in group]
+            known = [rows for index in group if (rows := seen[index]) is not None]
+            state = self.seen.start(known) if known else self.prefixes.start(together[0].checklist, len(group))
+            scored.append(answer_logits(self.model, together, [features[index] for index in group], state))
+            if not known:
+                room = self.seen.cache.capacity_bytes - sum(map(size_bytes, copied.values()))
+                keys = [batch[index].seen_key for index in group]
+                copied |= self.seen.copied(state, keys, [prompt.shown for prompt in together], room)
         # One transfer for the whole batch: the only time that the host waits for the device.
         answers = iter(torch.cat(scored).cpu())
         found: dict[int, list[torch.Tensor]] = {}
@@ -179,7 +208,7 @@ class InternVLInspector:
             found[index] = [
                 torch.stack([next(answers) for _ in question.answers]) for question in prompts[index].questions
             ]
-        return [found[index] for index in range(len(prompts))]
+        return [found[index] for index in range(len(prompts))], copied
 
     def _result(
         self, prepared: PreparedInspection, logits: list[torch.Tensor], timings_ms: Mapping[str, float]
@@ -231,7 +260,12 @@ class InternVL:
 
     @property
     def caches(self) -> Mapping[str, CacheCounts]:
-        return {"photo": self.inspector.features.cache.counts, "prefix": self.inspector.prefixes.cache.counts}
+        caches = {
+            "photo": self.inspector.features.cache,
+            "prefix": self.inspector.prefixes.cache,
+            "seen": self.inspector.seen.cache,
+        }
+        return {name: cache.counts for name, cache in caches.items()}
 
     def self_test(self) -> None:
         """Inspect the artifact's golden photos, or a grey one where it has none.

@@ -27,6 +27,7 @@ from models.internvl.golden import read_golden
 from models.internvl.inspector import InternVL, InternVLInspector
 from models.internvl.photo_features import PhotoFeatures
 from models.internvl.preprocessing import Preprocessing, read_preprocessing
+from models.internvl.seen_photos import SeenPhotos
 from models.internvl.shared_prefix import SharedPrefixes
 from models.internvl.wording import TURN_END, InternVLWording
 
@@ -45,7 +46,8 @@ def load(options: ModelOptions) -> InternVL:
     calibration = read_calibration(options.model_dir)
     features = PhotoFeatures(model, preprocessing, ByteCache(options.photo_cache_bytes))
     prefixes = SharedPrefixes(model, ByteCache(options.prefix_cache_bytes))
-    inspector = InternVLInspector(identity, model, encoder, preprocessing, calibration, features, prefixes)
+    seen = SeenPhotos(model, ByteCache(options.seen_cache_bytes))
+    inspector = InternVLInspector(identity, model, encoder, preprocessing, calibration, features, prefixes, seen)
     describer = offer_writing(inspector, options) if options.slots else None
     return InternVL(inspector, read_golden(options.model_dir), describer)
 

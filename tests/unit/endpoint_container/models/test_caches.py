@@ -26,8 +26,8 @@ TILE_BYTES = 512
 
 @pytest.fixture
 def caching(checkpoint: Path) -> Callable[..., InternVL]:
-    def make(photo_cache_bytes: int = MB, prefix_cache_bytes: int = MB) -> InternVL:
-        return load(ModelOptions(checkpoint, 1, "cpu", photo_cache_bytes, prefix_cache_bytes))
+    def make(photo_cache_bytes: int = MB, prefix_cache_bytes: int = MB, seen_cache_bytes: int = 0) -> InternVL:
+        return load(ModelOptions(checkpoint, 1, "cpu", photo_cache_bytes, prefix_cache_bytes, seen_cache_bytes))
 
     return make
 
@@ -80,7 +80,7 @@ def test_bytes_stay_within_the_limit(caching: Callable[..., InternVL], inspectio
 
 def test_zero_bytes_turn_a_cache_off(internvl: InternVL, inspection: Callable[..., Inspection]) -> None:
     inspect(internvl, inspection(1, 1))
-    assert dict(internvl.caches) == dict.fromkeys(("photo", "prefix"), CacheCounts(0, 0, 0, 0))
+    assert dict(internvl.caches) == dict.fromkeys(("photo", "prefix", "seen"), CacheCounts(0, 0, 0, 0))
 
 
 def test_nothing_but_numbers_is_kept(
@@ -114,6 +114,82 @@ def test_features_of_a_batch_are_kept_without_the_batch(
     for photo in model.inspector.prepare(inspection(1, 2, 3)).photos:
         assert isinstance(photo.features, torch.Tensor)
         assert photo.features.untyped_storage().nbytes() == TILE_BYTES
+
+
+def test_photos_seen_before_are_looked_at_no_more(
+    internvl: InternVL, caching: Callable[..., InternVL], inspection: Callable[..., Inspection]
+) -> None:
+    model, request = caching(seen_cache_bytes=MB), inspection(1, 2, max_tiles=4)
+    other_item = replace(request, item={"description": "two blue shoes and a much longer text about them"})
+    first, again, other = (inspect(model, each) for each in (request, request, other_item))
+    assert furthest(again, first) <= TOLERANCE
+    assert furthest(first, inspect(internvl, request)) <= TOLERANCE
+    assert furthest(other, inspect(internvl, other_item)) <= TOLERANCE
+    assert furthest(other, first) > TOLERANCE
+    counts = model.caches["seen"]
+    assert (counts.hits, counts.misses) == (2, 1)
+    assert model.caches["photo"].hits == 0, "the vision tower was not asked for them either"
+    assert first.usage == again.usage
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda request: replace(request, photos=request.photos[::-1]),
+        lambda request: replace(request, photos=request.photos[:1]),
+        lambda request: replace(request, max_tiles=1),
+        lambda request: replace(request, questions=request.questions[:-1]),
+    ],
+)
+def test_other_photos_order_tiles_or_checklist_are_not_those_seen(
+    internvl: InternVL,
+    caching: Callable[..., InternVL],
+    inspection: Callable[..., Inspection],
+    change: Callable[[Inspection], Inspection],
+) -> None:
+    model, request = caching(seen_cache_bytes=MB), inspection(1, 2, max_tiles=4)
+    inspect(model, request)
+    changed = change(request)
+    assert furthest(inspect(model, changed), inspect(internvl, changed)) <= TOLERANCE
+    assert model.caches["seen"].hits == 0
+
+
+def test_seen_and_unseen_photos_share_a_batch(
+    internvl: InternVL, caching: Callable[..., InternVL], inspection: Callable[..., Inspection]
+) -> None:
+    model = caching(seen_cache_bytes=MB)
+    requests = [inspection(1, 2), inspection(3), inspection(4, 5), inspection(1, 2), inspection(6)]
+    for known in (requests[0], requests[1]):
+        inspect(model, known)
+    found = model.inspector.run_batch([model.inspector.prepare(each) for each in requests])
+    for result, request in zip(found, requests, strict=True):
+        assert furthest(result, inspect(internvl, request)) <= TOLERANCE
+    counts = model.caches["seen"]
+    assert (counts.hits, counts.misses) == (3, 4)
+
+
+def test_seen_photos_stay_within_their_bytes(
+    caching: Callable[..., InternVL], inspection: Callable[..., Inspection]
+) -> None:
+    whole = caching(seen_cache_bytes=MB)
+    inspect(whole, inspection(1, 2))
+    one = whole.caches["seen"].bytes
+    model = caching(seen_cache_bytes=2 * one)
+    model.inspector.run_batch([model.inspector.prepare(inspection(each, each + 1)) for each in range(4)])
+    inspect(model, inspection(8, 9))
+    assert model.caches["seen"].bytes == 2 * one
+    (keys, _), *_ = next(rows for rows, _ in model.inspector.seen.cache._entries.values())
+    assert keys.untyped_storage().nbytes() == keys.nbytes, "not a part of the batch that it came with"
+
+
+def test_nothing_but_numbers_is_kept_of_seen_photos(
+    caching: Callable[..., InternVL], inspection: Callable[..., Inspection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = caching(seen_cache_bytes=MB)
+    projector = model.inspector.model.model.multi_modal_projector
+    monkeypatch.setattr(projector, "forward", lambda features: features[..., :32] * float("nan"))
+    inspect(model, inspection(1))
+    assert model.caches["seen"].bytes == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 40), st.booleans()), max_size=60))

@@ -75,6 +75,7 @@ def in_doubt(model: InternVL, **margins: float) -> InternVLInspector:
         calibration,
         runner.features,
         runner.prefixes,
+        runner.seen,
     )
 
 

@@ -83,7 +83,14 @@ def test_a_temperature_moves_only_its_own_question(internvl: InternVL, inspectio
     runner = internvl.inspector
     softened = Calibration({"kind": 1000.0})
     soft = InternVLInspector(
-        runner.identity, runner.model, runner.encoder, runner.preprocessing, softened, runner.features, runner.prefixes
+        runner.identity,
+        runner.model,
+        runner.encoder,
+        runner.preprocessing,
+        softened,
+        runner.features,
+        runner.prefixes,
+        runner.seen,
     ).run(prepared)
     assert soft.answers[0] == plain.answers[0]
     assert max(soft.answers[1].probabilities.values()) < 0.15
