@@ -14,8 +14,7 @@ from core.lanes import Lane
 from core.observability import logger, metrics
 from core.presentation import present, present_accepted
 from core.states import State
-from inspections import composition
-from inspections.routing import (
+from inspections.services import (
     PROBLEMS,
     answer,
     applied,
@@ -23,6 +22,7 @@ from inspections.routing import (
     new_router,
     own_inspection,
     own_row,
+    services_of,
     time_left_s,
 )
 from inspections.waiting import preferred_wait_s, wait_until_final
@@ -57,7 +57,7 @@ def create_inspection(
     prefer: Annotated[str | None, Header(alias="Prefer", max_length=200)] = None,
     deadline_ms: Annotated[int | None, Header(alias="X-Deadline-Ms", ge=1, le=LONGEST_DEADLINE_MS)] = None,
 ) -> Response[str]:
-    services, client_id = composition.services(), client_id_of(router)
+    services, client_id = services_of(router), client_id_of(router)
     allowance = services.usage.allowance(client_id)
     default_s = allowance.default_wait_s if body.lane is Lane.INTERACTIVE else 0
     wait_s = preferred_wait_s(prefer, default_s=default_s, longest_s=allowance.max_wait_s)
@@ -124,7 +124,7 @@ def list_inspections(
     state: Annotated[State | None, Query()] = None,
 ) -> Response[str]:
     before = decode_cursor(cursor) if cursor is not None else None
-    rows = composition.services().records.page(client_id_of(router), before=before, state=state, limit=limit + 1)
+    rows = services_of(router).records.page(client_id_of(router), before=before, state=state, limit=limit + 1)
     more = encode_cursor(rows[limit - 1]["sequence"]) if len(rows) > limit else None
     page = InspectionPage(inspections=[present(row) for row in rows[:limit]], next_cursor=more)
     return answer(200, page.model_dump_json())
@@ -142,31 +142,31 @@ def list_inspections(
     tags=["Inspections"],
 )
 def erase_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Response[str]:
-    own_inspection(client_id_of(router), inspection_id)
-    composition.services().erasure.erase(client_id_of(router), inspection_id)
+    own_inspection(router, inspection_id)
+    services_of(router).erasure.erase(client_id_of(router), inspection_id)
     metrics.add_metric("InspectionsErased", "Count", 1)
-    return answer(200, own_inspection(client_id_of(router), inspection_id).model_dump_json())
+    return answer(200, own_inspection(router, inspection_id).model_dump_json())
 
 
 def _own_inspection_and_retry(inspection_id: str) -> tuple[Inspection, int]:
     """With its estimated start while it waits its turn; and in how many seconds asking again may be worth it."""
-    row = own_row(client_id_of(router), inspection_id)
+    row = own_row(router, inspection_id)
     inspection = present(row)
     if inspection.state not in BEFORE_THE_MODEL or inspection.held_until or row["running"]:
         return inspection, 1
-    position = composition.services().load.position(inspection_id, client_id_of(router), inspection.lane)
+    position = services_of(router).load.position(inspection_id, client_id_of(router), inspection.lane)
     return inspection.model_copy(update={"estimated_start_at": position.begins_at}), position.retry_after_s
 
 
 def _may_wait(inspection_id: str, lane: Lane) -> bool:
-    load = composition.services().load
+    load = services_of(router).load
     return load.may_be_waited_for(load.position(inspection_id, client_id_of(router), lane))
 
 
 def _archived(inspection_id: str) -> str | None:
     """The client's final inspection as the table for hot reads has it, which another version of this code may have
     written; None where it is not there, or the table is away."""
-    hot = composition.services().hot
+    hot = services_of(router).hot
     if hot is None or not is_identifier(inspection_id, "insp"):
         return None
     try:

@@ -10,9 +10,17 @@ from core.endings import Endings
 from core.errors import AlreadyFinal, NotFound
 from core.identifiers import is_identifier
 from core.states import State
-from inspections import composition
 from inspections.events import EventRecords, as_stream, has_ended, wait_beyond, wants_stream
-from inspections.routing import PROBLEMS, answer, applied, client_id_of, new_router, own_inspection, time_left_s
+from inspections.services import (
+    PROBLEMS,
+    answer,
+    applied,
+    client_id_of,
+    new_router,
+    own_inspection,
+    services_of,
+    time_left_s,
+)
 from inspections.waiting import preferred_wait_s
 
 router = new_router()
@@ -42,11 +50,11 @@ def list_events(
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,9}$")] = None,
     prefer: Annotated[str | None, Header(alias="Prefer", max_length=200)] = None,
 ) -> Response[str]:
-    inspection = own_inspection(client_id_of(router), inspection_id)
-    records = EventRecords(composition.services().database, client_id_of(router), inspection_id)
+    inspection = own_inspection(router, inspection_id)
+    records = EventRecords(services_of(router).database, client_id_of(router), inspection_id)
     if not wants_stream(router.current_event.headers.get("accept", "")):
         return answer(200, InspectionEvents(events=records.all()).model_dump_json())
-    longest_s = composition.services().usage.allowance(client_id_of(router)).max_wait_s
+    longest_s = services_of(router).usage.allowance(client_id_of(router)).max_wait_s
     wait_s = preferred_wait_s(prefer, default_s=longest_s, longest_s=longest_s)
     left_s = time_left_s(router)
     last_id = int(last_event_id or 0)
@@ -72,9 +80,9 @@ def list_events(
 )
 def cancel_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Response[str]:
     known = is_identifier(inspection_id, "insp")
-    state = Endings(composition.services().database).cancel(client_id_of(router), inspection_id) if known else None
+    state = Endings(services_of(router).database).cancel(client_id_of(router), inspection_id) if known else None
     if state is None:
         raise NotFound("There is no such inspection.")
     if state is not State.CANCELLED:
         raise AlreadyFinal(f"The inspection is {state}, and what is final stays as it is.")
-    return answer(200, own_inspection(client_id_of(router), inspection_id).model_dump_json())
+    return answer(200, own_inspection(router, inspection_id).model_dump_json())

@@ -7,8 +7,7 @@ from core.contract import ServiceState
 from core.held_records import HeldRecords
 from core.hours import time_of_day
 from core.roles import ACROSS_CLIENTS
-from inspections import composition
-from inspections.routing import PROBLEMS, answer, new_router
+from inspections.services import PROBLEMS, answer, new_router, services_of
 
 router = new_router()
 
@@ -23,7 +22,7 @@ router = new_router()
     tags=["Service"],
 )
 def get_service() -> Response[str]:
-    hours, standing = composition.services().service.hours, composition.services().service.standing()
+    hours, standing = services_of(router).service.hours, services_of(router).service.standing()
     principal = front_door.principal_of(router)
     state = ServiceState(
         open=standing.open,
@@ -32,7 +31,7 @@ def get_service() -> Response[str]:
         timezone=hours.zone.key,
         opens_at=standing.opens_at,
         closes_at=standing.closes_at,
-        held=HeldRecords(composition.services().database, composition.services().service).count(
+        held=HeldRecords(services_of(router).database, services_of(router).service).count(
             None if principal.role in ACROSS_CLIENTS else principal.client_id
         ),
     )

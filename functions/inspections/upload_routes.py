@@ -9,8 +9,7 @@ from core.contract import Uploads, UploadsInput
 from core.observability import metrics
 from core.problem_responses import described_problems
 from core.usage import INSPECT
-from inspections import composition
-from inspections.routing import answer, client_id_of, new_router
+from inspections.services import answer, client_id_of, new_router, services_of
 
 router = new_router()
 
@@ -30,8 +29,8 @@ router = new_router()
 def create_uploads(body: Annotated[UploadsInput, Body()]) -> Response[str]:
     client_id = client_id_of(router)
     # Who may ask nothing today needs no place for photos.
-    composition.services().usage.allowance(client_id).check(INSPECT)
+    services_of(router).usage.allowance(client_id).check(INSPECT)
     media_types = body.media_types or ["image/jpeg"] * body.count
-    opened = Uploads(uploads=composition.uploads().open(client_id, media_types))
+    opened = Uploads(uploads=services_of(router).uploads.open(client_id, media_types))
     metrics.add_metric("UploadsOpened", "Count", body.count)
     return answer(201, opened.model_dump_json())

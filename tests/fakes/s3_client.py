@@ -8,6 +8,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
+from core.uploads import PhotoUploads
+
 OWNER = "111122223333"
 
 
@@ -48,3 +50,8 @@ class InMemoryS3:
             return client.generate_presigned_post(*arguments, **named)
         finally:
             client.close()
+
+
+def photo_uploads() -> PhotoUploads:
+    """To a bucket that nobody has."""
+    return PhotoUploads(InMemoryS3(), "photos-bucket")

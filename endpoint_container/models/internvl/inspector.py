@@ -260,12 +260,12 @@ class InternVL:
 
     @property
     def caches(self) -> Mapping[str, CacheCounts]:
-        caches = {
-            "photo": self.inspector.features.cache,
-            "prefix": self.inspector.prefixes.cache,
-            "seen": self.inspector.seen.cache,
+        inspector = self.inspector
+        return {
+            "photo": inspector.features.cache.counts,
+            "prefix": inspector.prefixes.cache.counts,
+            "seen": inspector.seen.cache.counts,
         }
-        return {name: cache.counts for name, cache in caches.items()}
 
     def self_test(self) -> None:
         """Inspect the artifact's golden photos, or a grey one where it has none.

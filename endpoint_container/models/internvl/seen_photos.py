@@ -5,6 +5,7 @@ begin with what is kept here: neither the vision tower nor the language model ta
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from transformers import DynamicCache, InternVLForConditionalGeneration
@@ -39,7 +40,8 @@ class SeenPhotos:
         """
         found: dict[SeenKey, KeyValues] = {}
         for row, (key, length) in enumerate(zip(keys, lengths, strict=True)):
-            parts = [(layer.keys, layer.values) for layer in state.layers]
+            layers: list[Any] = state.layers
+            parts: KeyValues = tuple((layer.keys, layer.values) for layer in layers)
             size = sum(part[row, :, :length].nbytes for pair in parts for part in pair)
             if key in found or size > room_bytes:
                 continue

@@ -18,7 +18,8 @@ from core.inspection_records import InspectionRecords
 from core.settings import DatabaseSettings
 from core.states import State
 from core.usage import UsageRecords
-from inspections import app, composition
+from inspections import app
+from inspections.services import Services
 from scrutineer.local.database import Database as Server
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
@@ -26,6 +27,7 @@ from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
+from tests.fakes.s3_client import photo_uploads
 from tests.fakes.service import always_open
 from tests.fakes.usage import GENEROUS
 
@@ -161,10 +163,17 @@ def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.Mo
     """No 202 without durability: 503 with Retry-After, no row, no message - and all is well once it is back."""
     records, store, queue = InspectionRecords(database), InMemoryStore(), InMemoryQueue()
     accept = Accept(records, store, Handover(database, both_lanes({State.ACCEPTED: queue})), always_open())
-    services = composition.Services(
-        database, records, UsageRecords(database), accept, Erasure(database, store), always_open(), lane_load(database)
+    services = Services(
+        database,
+        records,
+        UsageRecords(database),
+        accept,
+        Erasure(database, store),
+        always_open(),
+        lane_load(database),
+        photo_uploads(),
     )
-    monkeypatch.setattr(composition, "services", lambda: services)
+    monkeypatch.setattr(app, "services", lambda: services)
     post = rest_event("POST", "/v1/inspections", body=request_body(), headers={"Prefer": "respond-async"})
     request = new_request()
     records.state(request.inspection_id)

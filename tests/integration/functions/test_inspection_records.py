@@ -15,13 +15,15 @@ from core.inspection_records import InspectionRecords
 from core.presentation import present
 from core.states import State
 from core.usage import UsageRecords
-from inspections import app, composition
+from inspections import app
+from inspections.services import Services
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
+from tests.fakes.s3_client import photo_uploads
 from tests.fakes.service import always_open
 from tests.fakes.usage import GENEROUS
 
@@ -128,7 +130,7 @@ def test_twenty_at_once_with_one_key_are_one_inspection(connect: Callable[[], Da
 
 def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     records, queue = InspectionRecords(database), InMemoryQueue()
-    services = composition.Services(
+    services = Services(
         database,
         records,
         UsageRecords(database),
@@ -136,8 +138,9 @@ def test_another_clients_id_is_as_unknown_as_any(database: Database, monkeypatch
         Erasure(database, InMemoryStore()),
         always_open(),
         lane_load(database),
+        photo_uploads(),
     )
-    monkeypatch.setattr(composition, "services", lambda: services)
+    monkeypatch.setattr(app, "services", lambda: services)
     theirs = accepted(database, client_id="client-b")
     answers = {
         str(ask(app.app, rest_event("GET", f"/v1/inspections/{each}"), database))

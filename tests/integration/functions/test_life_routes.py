@@ -15,11 +15,13 @@ from core.inspection_records import InspectionRecords
 from core.states import State
 from core.usage import UsageRecords
 from core.work_records import Claimed, WorkRecords
-from inspections import app, composition
+from inspections import app
+from inspections.services import Services
 from tests.fakes.api_gateway import Answer, ask, rest_event
 from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.requests import RESULT, accepted
+from tests.fakes.s3_client import photo_uploads
 from tests.fakes.service import always_open
 from tests.integration.functions.test_endings import claimed_in
 
@@ -30,10 +32,17 @@ Ask = Callable[..., Answer]
 def request_(database: Database, monkeypatch: pytest.MonkeyPatch) -> Ask:
     store, records = InMemoryStore(), InspectionRecords(database)
     accept = Accept(records, store, Handover(database, {}), always_open())
-    services = composition.Services(
-        database, records, UsageRecords(database), accept, Erasure(database, store), always_open(), lane_load(database)
+    services = Services(
+        database,
+        records,
+        UsageRecords(database),
+        accept,
+        Erasure(database, store),
+        always_open(),
+        lane_load(database),
+        photo_uploads(),
     )
-    monkeypatch.setattr(composition, "services", lambda: services)
+    monkeypatch.setattr(app, "services", lambda: services)
 
     def request(method: str, path: str, client_id: str = "client-a", **headers: str) -> Answer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -12,11 +12,13 @@ from core.principal import Principal
 from core.roles import MAY, Role
 from core.settings import DatabaseSettings
 from core.usage import UsageRecords
-from inspections import app, composition
+from inspections import app
+from inspections.services import Services
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
+from tests.fakes.s3_client import photo_uploads
 from tests.fakes.shift import Shift
 from tests.integration.functions.test_service_hours import NIGHT, OPENING
 
@@ -29,10 +31,10 @@ def shift(settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterat
     records, store = InspectionRecords(shift.database), InMemoryStore()
     accept = Accept(records, store, shift.handover, shift.service)
     usage, erasure = UsageRecords(shift.database), Erasure(shift.database, store)
-    services = composition.Services(
-        shift.database, records, usage, accept, erasure, shift.service, lane_load(shift.database)
+    services = Services(
+        shift.database, records, usage, accept, erasure, shift.service, lane_load(shift.database), photo_uploads()
     )
-    monkeypatch.setattr(composition, "services", lambda: services)
+    monkeypatch.setattr(app, "services", lambda: services)
     yield shift
     shift.database.close()
 

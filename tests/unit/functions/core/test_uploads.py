@@ -12,10 +12,10 @@ from core.errors import QuotaExceeded
 from core.identifiers import is_identifier
 from core.uploads import EXPIRES_S, MAX_PHOTO_BYTES, PhotoUploads
 from core.usage import Limit
-from inspections import app, composition
+from inspections import app
 from tests.fakes.api_gateway import Answer, FakeContext, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
-from tests.fakes.s3_client import InMemoryS3
+from tests.fakes.s3_client import photo_uploads
 from tests.fakes.usage import FixedUsage, allowance
 
 
@@ -36,12 +36,11 @@ class Route:
 def route(monkeypatch: pytest.MonkeyPatch) -> Route:
     made = Route()
 
-    class Services:
+    class Needed:
         usage = made.usage
-        database = FakeDatabase()
+        uploads = photo_uploads()
 
-    monkeypatch.setattr(composition, "services", Services)
-    monkeypatch.setattr(composition, "uploads", lambda: PhotoUploads(InMemoryS3(), "photos-bucket"))
+    monkeypatch.setattr(app, "services", Needed)
     return made
 
 

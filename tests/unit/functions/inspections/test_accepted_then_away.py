@@ -9,7 +9,8 @@ from core.erasure import Erasure
 from core.errors import Unavailable
 from core.handover import Handover
 from core.states import State
-from inspections import app, composition
+from inspections import app
+from inspections.services import Services
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
@@ -17,6 +18,7 @@ from tests.fakes.lane_load import lane_load
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
+from tests.fakes.s3_client import photo_uploads
 from tests.fakes.service import always_open
 from tests.fakes.usage import FixedUsage
 
@@ -38,10 +40,17 @@ def test_the_answer_is_202_from_what_was_stored(monkeypatch: pytest.MonkeyPatch,
         records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()})), always_open()
     )
     database = FakeDatabase()
-    services = composition.Services(
-        database, records, FixedUsage(), accept, Erasure(database, store), always_open(), lane_load(database)
+    services = Services(
+        database,
+        records,
+        FixedUsage(),
+        accept,
+        Erasure(database, store),
+        always_open(),
+        lane_load(database),
+        photo_uploads(),
     )
-    monkeypatch.setattr(composition, "services", lambda: services)
+    monkeypatch.setattr(app, "services", lambda: services)
     event = rest_event("POST", "/v1/inspections", headers={"Prefer": prefer}, body=request_body(reference="AWB-7"))
     answer = ask(app.app, event, FakeDatabase())
     assert answer.status == 202

@@ -18,7 +18,8 @@ from core.photo_buckets import PhotoBuckets
 from core.photo_sources import PhotoSources
 from core.states import State
 from core.uploads import PhotoUploads
-from inspections import app, composition
+from inspections import app
+from inspections.services import Services
 from tests.fakes.api_gateway import Answer, FakeContext, ask, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
@@ -27,7 +28,7 @@ from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import bomb, photo
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
-from tests.fakes.s3_client import InMemoryS3
+from tests.fakes.s3_client import InMemoryS3, photo_uploads
 from tests.fakes.service import always_open
 from tests.fakes.usage import FixedUsage
 
@@ -63,10 +64,17 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
         records, store, Handover(FakeDatabase(), both_lanes({State.ACCEPTED: queue})), always_open(), sources
     )
     database = FakeDatabase()
-    services = composition.Services(
-        database, records, FixedUsage(), accept, Erasure(database, store), always_open(), lane_load(database)
+    services = Services(
+        database,
+        records,
+        FixedUsage(),
+        accept,
+        Erasure(database, store),
+        always_open(),
+        lane_load(database),
+        photo_uploads(),
     )
-    monkeypatch.setattr(composition, "services", lambda: services)
+    monkeypatch.setattr(app, "services", lambda: services)
     return Gateway(records, store, queue)
 
 

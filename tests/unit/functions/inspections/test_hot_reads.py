@@ -13,7 +13,8 @@ from core.identifiers import new_identifier
 from core.observability import metrics
 from core.presentation import present_accepted
 from core.states import State
-from inspections import app, composition
+from inspections import app
+from inspections.services import Services
 from tests.fakes.api_gateway import Answer, ask, rest_event
 from tests.fakes.database import FakeDatabase
 from tests.fakes.hot_results import InMemoryResults
@@ -23,6 +24,7 @@ from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.records import InMemoryRecords
 from tests.fakes.requests import new_request
+from tests.fakes.s3_client import photo_uploads
 from tests.fakes.service import always_open
 from tests.fakes.usage import FixedUsage
 
@@ -42,7 +44,7 @@ class Front:
         self.records, self.hot, store = InMemoryRecords(), InMemoryResults(), InMemoryStore()
         handover = Handover(FakeDatabase(), both_lanes({State.ACCEPTED: InMemoryQueue()}))
         accept = Accept(self.records, store, handover, always_open())
-        self.services = composition.Services(
+        self.services = Services(
             FakeDatabase(),
             self.records,
             FixedUsage(),
@@ -50,9 +52,10 @@ class Front:
             Erasure(FakeDatabase(), store),
             always_open(),
             lane_load(FakeDatabase()),
+            photo_uploads(),
             self.hot,
         )
-        monkeypatch.setattr(composition, "services", lambda: self.services)
+        monkeypatch.setattr(app, "services", lambda: self.services)
         self.hot.documents["client-a", MINE] = DOCUMENT
 
     def get(self, inspection_id: str, client_id: str = "client-a") -> Answer:
