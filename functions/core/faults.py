@@ -4,17 +4,14 @@ Lambda counts as an error only what a handler raises. A route that answers 500 a
 are successes to it, so what a canary is judged by is counted here.
 """
 
-import os
-
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from core.observability import logger
+from core import observability
 
 
 def count_fault() -> None:
     """One more of the metric `Faults`, by service and version, which the alarms in template.yaml watch."""
-    version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-    dimensions = {"service": logger.service, "version": version}
+    dimensions = {"service": observability.logger.service, "version": observability.VERSION}
     with single_metric(name="Faults", unit=MetricUnit.Count, value=1, default_dimensions=dimensions):
         pass

@@ -14,13 +14,11 @@ from aws_lambda_powertools import Logger, Metrics
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-# Version and settings tell a canary's lines from those of the version before it.
-logger = Logger(
-    log_record_order=["level", "message"],
-    utc=True,
-    version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
-    settings=os.environ.get("SETTINGS_VERSION", ""),
-)
+# Of the process itself, as Lambda and the template say before it starts.
+VERSION = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+SETTINGS_VERSION = os.environ.get("SETTINGS_VERSION", "")
+# They tell a canary's lines from those of the version before it.
+logger = Logger(log_record_order=["level", "message"], utc=True, version=VERSION, settings=SETTINGS_VERSION)
 metrics = Metrics()
 # Most requests have nothing to count; Powertools would say so on standard error each time.
 warnings.filterwarnings("ignore", message="No application metrics to publish")

@@ -5,6 +5,7 @@ import json
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
+from core import observability
 from core.errors import NotFound, Unavailable
 from core.faults import count_fault
 from core.identifiers import new_identifier
@@ -23,7 +24,7 @@ def faults(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_the_metric_is_the_one_that_the_alarms_watch(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    monkeypatch.setattr(observability, "VERSION", "7")
     count_fault()
 
     (line,) = faults(capsys)
