@@ -8,8 +8,8 @@ import typer
 
 from scrutineer.cli.console import err, out
 from scrutineer.cli.gateway_address import Key, Url, gateway_address
+from scrutineer.cli.option_values import pairs
 from scrutineer.client import Client
-from scrutineer.errors import UserError
 from scrutineer.photo_input import is_address
 from scrutineer.report import show
 
@@ -40,7 +40,8 @@ def inspect(
     """Have photos inspected. Exit code: 0 passed, 3 failed, 4 review, 5 rejected, 6 not final yet, 7 no verdict."""
     taken = [photo if is_address(photo) else _file(photo) for photo in photos]
     found = gateway_address(url, key)
-    described = {"description": item, **_attributes(attribute or [])}
+    attributes = pairs(attribute, "--attribute")
+    described = {"description": item, **({"attributes": attributes} if attributes else {})}
     with Client(found.url, found.key) as client, err.status("Sending the photos …") as status:
         inspection = client.inspect(
             taken,
@@ -64,16 +65,6 @@ def _file(name: str) -> Path:
     if not path.is_file():
         raise typer.BadParameter(f"There is no file {name}.", param_hint="PHOTOS")
     return path
-
-
-def _attributes(pairs: list[str]) -> dict[str, Any]:
-    attributes: dict[str, str] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator or not name:
-            raise UserError(f"--attribute {pair!r}: it must be name=value.")
-        attributes[name] = value
-    return {"attributes": attributes} if attributes else {}
 
 
 def _exit_code(inspection: dict[str, Any]) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from scrutineer.errors import UserError
+
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -49,6 +51,19 @@ def expiry(after: Duration | None, now: datetime | None = None) -> str | None:
     if after is None:
         return None
     return ((now or datetime.now(UTC)) + timedelta(seconds=after.seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """`name=value` each, as they are given for `option`. Raises UserError for another shape, or a name given twice."""
+    found: dict[str, str] = {}
+    for text in texts or []:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise UserError(f"{option} {text!r}: it must be name=value.")
+        if name in found:
+            raise UserError(f"{option} {name}: it is given twice.")
+        found[name] = value
+    return found
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -34,12 +34,14 @@ def started(
     model: Path,
     data: Path | None,
     further_models: Mapping[str, Path] = MappingProxyType({}),
+    parameters: Mapping[str, str] = MappingProxyType({}),
     cold_start_s: float = 0.0,
 ) -> Iterator[tuple["LocalStack", RunningStack]]:
     """The stack, running, and the address and key of its first client; all of it ends with the block.
 
-    `further_models` are folders by the template's parameter that takes the model's address. Raises UserError, before
-    anything starts, for a folder without a model of the family that belongs there.
+    `further_models` are folders by the template's parameter that takes the model's address, `parameters` values of
+    others. Raises UserError, before anything starts, for a folder without a model of the family that belongs there,
+    TemplateInvalid for a parameter that CloudFormation would not take.
     """
     # It brings botocore and uvicorn, half of the time that a command takes which only asks a gateway.
     from scrutineer.local.stack import LocalStack
@@ -51,6 +53,7 @@ def started(
         gateway_port=port,
         model_dir=model.resolve(),  # a container has a working folder of its own
         data_dir=data,
+        parameters=parameters,
         endpoint_cold_start_s=cold_start_s,
         further_models={parameter: folder.resolve() for parameter, folder in further_models.items()},
         function_environment={teller: {"OUTWARD_LOCAL": f"127.0.0.1:{LISTENS_AT}"} for teller in TELLERS},

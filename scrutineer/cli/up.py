@@ -2,13 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scrutineer.cli.console import out
+from scrutineer.cli.option_values import pairs
 from scrutineer.cli.stack import DEMO_MODEL, DESCRIPTIONS, EMBEDDINGS, started
 from scrutineer.running_stack import RunningStack, announced
 
@@ -34,6 +35,10 @@ def up(
     data: Annotated[
         Path | None, typer.Option(help="Keep database and logs here; by default they go at the end.")
     ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(help="A parameter of the template, as Name=value; may be repeated (docs/deploy.md lists them)."),
+    ] = None,
     cold_start: Annotated[
         float,
         typer.Option(
@@ -44,20 +49,21 @@ def up(
     """Start the local stack: gateway, functions, queues, database and a container a model. Ctrl-C stops it."""
     given = {EMBEDDINGS: embedding_model, DESCRIPTIONS: description_model}
     further_models = {parameter: folder for parameter, folder in given.items() if folder is not None}
-    run_until_stopped(port=port, model=model, data=data, further_models=further_models, cold_start_s=cold_start)
+    run_until_stopped(
+        started(
+            port=port,
+            model=model,
+            data=data,
+            further_models=further_models,
+            parameters=pairs(parameter, "--parameter"),
+            cold_start_s=cold_start,
+        )
+    )
 
 
-def run_until_stopped(
-    *, port: int, model: Path, data: Path | None, further_models: Mapping[str, Path], cold_start_s: float
-) -> None:
+def run_until_stopped(starting: AbstractContextManager[tuple["LocalStack", RunningStack]]) -> None:
     stop = threading.Event()
-    with (
-        started(port=port, model=model, data=data, further_models=further_models, cold_start_s=cold_start_s) as (
-            stack,
-            running,
-        ),
-        announced(running),
-    ):
+    with starting as (stack, running), announced(running):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         _tell(stack, running)

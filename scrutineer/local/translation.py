@@ -1,6 +1,7 @@
 """SAM template → plain CloudFormation, offline: samtranslator needs neither an account nor the network for it."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from scrutineer.local.errors import TemplateInvalid, TemplateUnsupported
 from scrutineer.local.template_model import REGION
 
 PACKAGED = "s3://local/code.zip"
+_BOUNDS = {"MinValue": float("-inf"), "MaxValue": float("inf")}
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,30 @@ def parameter_values(source: Mapping[str, Any], overrides: Mapping[str, str]) ->
             values[name] = declaration["Default"]
         else:
             raise TemplateInvalid(f"parameter {name} has no default and was not given")
-        allowed = declaration.get("AllowedValues")
-        if allowed and str(values[name]) not in {str(value) for value in allowed}:
-            raise TemplateInvalid(f"parameter {name} must be one of {', '.join(map(str, allowed))}")
+        if refusal := _refusal(str(values[name]), declaration):
+            raise TemplateInvalid(f"parameter {name} {refusal}")
         if "List" in str(declaration.get("Type")) and isinstance(values[name], str):
             values[name] = [part.strip() for part in values[name].split(",")]
     return values
+
+
+def _refusal(value: str, declaration: Mapping[str, Any]) -> str | None:
+    """What CloudFormation would have against it."""
+    allowed = [str(each) for each in declaration.get("AllowedValues") or ()]
+    if allowed and value not in allowed:
+        return f"must be one of {', '.join(allowed)}"
+    pattern = declaration.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        return str(declaration.get("ConstraintDescription", f"must match {pattern}"))
+    if declaration.get("Type") == "Number":
+        try:
+            number = float(value)
+        except ValueError:
+            return "must be a number"
+        least, most = (float(declaration.get(bound, unbounded)) for bound, unbounded in _BOUNDS.items())
+        if not least <= number <= most:
+            return f"must be from {least:g} to {most:g}"
+    return None
 
 
 def _localise_code(source: Mapping[str, Any], base: Path) -> dict[str, Path]:

@@ -138,6 +138,19 @@ def test_further_models_get_containers_wherever_their_folders_are_named_from(
     assert set(settings.further_models) <= set(parameters)
 
 
+def test_parameters_go_to_the_template(would_start: list[StackSettings]) -> None:
+    with pytest.raises(UserError, match="would have started"):
+        up(parameter=["ServiceOpens=06:00", "JwtAudience=a=b"])
+    assert would_start[0].parameters == {"ServiceOpens": "06:00", "JwtAudience": "a=b"}
+
+
+@pytest.mark.parametrize("given", [["ServiceOpens"], ["=06:00"], ["LogLevel=INFO", "LogLevel=DEBUG"]])
+def test_parameters_are_names_with_a_value_once(given: list[str], would_start: list[StackSettings]) -> None:
+    with pytest.raises(UserError, match="--parameter"):
+        up(parameter=given)
+    assert would_start == []
+
+
 @pytest.mark.parametrize("option", ["model", "embedding_model", "description_model"])
 def test_nothing_starts_with_a_model_of_another_family(
     option: str, would_start: list[StackSettings], tmp_path: Path

@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from scrutineer.local.errors import LocalStackError, TemplateInvalid, TemplateUnsupported
+from scrutineer.local.settings import ROOT
 from scrutineer.local.template import load_template
+from scrutineer.local.translation import parameter_values
 
 SAMPLE = Path(__file__).resolve().parents[3] / "integration/local/sample/template.yaml"
 QUEUES = "http://127.0.0.1:1"
@@ -261,3 +263,19 @@ def test_not_yaml(tmp_path):
 def test_unknown_parameters(given):
     with pytest.raises(TemplateInvalid, match="Nothing"):
         load_template(SAMPLE, queues_url=QUEUES, parameters=given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LogLevel", "LOUD", "LogLevel must be one of"),
+        ("ServiceOpens", "6", "ServiceOpens must be a time of day as HH:MM"),
+        ("EndpointConcurrency", "1", "EndpointConcurrency must be from 2 to 1000"),
+        ("EndpointConcurrency", "many", "EndpointConcurrency must be a number"),
+    ],
+)
+def test_what_cloudformation_would_refuse(name: str, value: str, said: str) -> None:
+    from samtranslator.yaml_helper import yaml_parse
+
+    with pytest.raises(TemplateInvalid, match=said):
+        parameter_values(yaml_parse((ROOT / "template.yaml").read_text()), {name: value})
