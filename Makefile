@@ -7,9 +7,11 @@ INSTALLED := $(VENV)/.installed
 SAM_VENV := .venv-sam
 SAM := $(SAM_VENV)/bin/sam
 SAM_VERSION := 1.170.0
+LINT_VENV := .venv-lint
+LINTERS := $(LINT_VENV)/.installed
 REQUIREMENTS := pyproject.toml functions/requirements.txt endpoint_container/requirements.txt
 
-.PHONY: help setup demo up test unit contract integration chaos end-to-end check lint types template openapi docs bench bench-engine model clean
+.PHONY: help setup demo up test unit contract integration chaos end-to-end check lint types template packages operator openapi docs bench bench-engine model clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -49,16 +51,32 @@ lint: setup ## ruff
 types: setup ## mypy, strict
 	$(BIN)/mypy functions endpoint_container scrutineer benchmarks tests
 
-template: setup $(SAM) ## sam validate, cfn-lint on the translated template, sam build
+template: setup $(SAM) $(LINTERS) ## sam validate, cfn-lint, checkov, the workflows' linters, sam build
 	$(SAM) validate --lint --region eu-west-1
 	$(BIN)/python -m pytest tests/unit/infrastructure
+	$(BIN)/python -m tests.checkov_findings $(LINT_VENV)/bin/checkov
+	$(LINT_VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(LINT_VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	$(LINT_VENV)/bin/zizmor --offline --quiet .github
+	$(MAKE) --no-print-directory packages
+
+packages: setup $(SAM) ## sam build, as it is deployed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --build-dir .aws-sam/build
 	$(BIN)/python -m benchmarks.package --repeat 1
+
+operator: $(SAM) ## Only what deploys and asks a gateway, without what tests and trains
+	@test -x $(BIN)/scrutineer || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q -e .; }
 
 # aws-sam-cli pins a boto3 of its own, so it lives apart.
 $(SAM):
 	$(PYTHON) -m venv $(SAM_VENV)
 	$(SAM_VENV)/bin/python -m pip install -q aws-sam-cli==$(SAM_VERSION)
+
+# What they pin fits neither here nor together with SAM.
+$(LINTERS): infrastructure/lint/requirements.txt
+	$(PYTHON) -m venv $(LINT_VENV)
+	$(LINT_VENV)/bin/python -m pip install -q -r infrastructure/lint/requirements.txt
+	@touch $@
 
 openapi: setup ## Write the OpenAPI document from the code
 	cd functions && ../$(BIN)/python -m documentation.build
@@ -77,4 +95,4 @@ bench-engine: setup ## The engine's benchmark alone; its table goes into docs/pe
 	$(BIN)/python -m benchmarks.engine --write-docs
 
 clean: ## Remove what setup and runs left
-	rm -rf $(VENV) $(SAM_VENV) .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(LINT_VENV) .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

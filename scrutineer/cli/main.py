@@ -24,6 +24,7 @@ from scrutineer.cli import (
     migrate,
     plans,
     roles,
+    smoke,
     up,
     usage,
     webhooks,
@@ -46,6 +47,7 @@ app.command("cancel")(cancel.cancel)
 app.command("embed")(embed.embed)
 app.command("describe")(describe.describe)
 app.command("demo")(demo.demo)
+app.command("smoke")(smoke.smoke)
 app.command("migrate")(migrate.migrate)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("whoami")(whoami.whoami)

@@ -15,8 +15,12 @@ def function_environment(
     queues_url: str,
     sagemaker_runtime_url: str,
     database: Connection,
+    role: Mapping[str, str],
 ) -> dict[str, str]:
-    """Later ones win: the template, the local addresses, the settings for all functions, those for this one."""
+    """Later ones win: the template, the local addresses, the settings for all functions, those for this one.
+
+    `role` is what holds the function's calls to its role.
+    """
     return {
         **spec.environment,
         "AWS_ENDPOINT_URL": services_url,
@@ -27,6 +31,7 @@ def function_environment(
         # This machine's own way out is the functions' as well.
         **({"HTTPS_PHOTOS": "true"} if "HTTPS_PHOTOS" in spec.environment else {}),
         **_database(spec.environment, database),
+        **role,
         **settings.environment,
         **settings.function_environment.get(spec.logical_id, {}),
     }

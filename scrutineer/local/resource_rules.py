@@ -9,7 +9,7 @@ from scrutineer.local.errors import TemplateUnsupported
 
 IRRELEVANT_TYPES = frozenset(
     {
-        # Permission: everything runs as one person here.
+        # Permission: what the functions' roles allow is read in template_roles.py; the rest is between AWS's services.
         "AWS::IAM::Role",
         "AWS::IAM::Policy",
         "AWS::IAM::ManagedPolicy",

@@ -34,6 +34,7 @@ from scrutineer.local.ports import HOST, free_port
 from scrutineer.local.processes import Processes
 from scrutineer.local.queue_service import QueueService
 from scrutineer.local.queues import Queue, make_queues
+from scrutineer.local.roles import Roles
 from scrutineer.local.sagemaker_runtime import create_app as create_sagemaker_runtime
 from scrutineer.local.schedules import Schedule
 from scrutineer.local.settings import StackSettings
@@ -68,6 +69,8 @@ class LocalStack:
     database_server: Database
     services: AwsServices
     container: Container | None
+    roles: Roles
+    """What each function may ask of AWS, and what it did ask."""
     data_dir: Path
 
     @property
@@ -176,6 +179,8 @@ class LocalStack:
         )
         if len(self.template.apis) != 1:
             raise TemplateInvalid(f"{settings.template} has {len(self.template.apis)} APIs; the local stack runs one")
+        self.roles = Roles(self.template, self.data_dir / "roles")
+        self.roles.check_event_sources()
         self.queues = make_queues(self.template.queues.values())
         self._serve(QueueService(self.queues), port=queues_port, name="queues")
         shim = self._serve(
@@ -204,6 +209,7 @@ class LocalStack:
                     queues_url=self.queues_url,
                     sagemaker_runtime_url=self.sagemaker_runtime_url,
                     database=self.database,
+                    role=self.roles.environment(spec),
                 ),
                 python=settings.python,
                 log_path=self.logs / f"{logical_id}.log",

@@ -78,6 +78,7 @@ class LocalAttributes:
                 | "AWS::SSM::Parameter"
                 | "AWS::Events::Rule"
                 | "AWS::Logs::LogGroup"
+                | "AWS::KMS::Key"
             ):
                 return name
         raise TemplateUnsupported(logical_id, f"Ref to {kind} in a place that matters locally")
@@ -101,6 +102,12 @@ class LocalAttributes:
                 return self.ref(logical_id)
             case "AWS::S3::Bucket", "Arn":
                 return f"arn:aws:s3:::{name}"
+            case "AWS::DynamoDB::Table", "Arn":
+                return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+            case "AWS::KMS::Key", "Arn":
+                return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}"
+            case "AWS::Logs::LogGroup", "Arn":
+                return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"
             case "AWS::SecretsManager::Secret", "Id":
                 return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"
             case "AWS::Events::Rule", "Arn":

@@ -22,7 +22,9 @@ from scrutineer.local.template_model import (
     TableSpec,
     Template,
 )
+from scrutineer.local.template_keys import closing_keys
 from scrutineer.local.template_resources import Resources
+from scrutineer.local.template_roles import role_statements
 from scrutineer.local.translation import translate
 
 FUNCTION = "AWS::Lambda::Function"
@@ -86,6 +88,7 @@ def load_template(path: Path, *, queues_url: str, parameters: Mapping[str, str] 
             ParameterSpec(logical_id, resources.attributes.name(logical_id), str(properties["Value"]))
             for logical_id, properties in resources.all("AWS::SSM::Parameter")
         ),
+        keys=closing_keys(resources),
     )
 
 
@@ -113,6 +116,8 @@ def _function(
         environment["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         environment["AWS_LAMBDA_LOG_LEVEL"] = str(logging.get("ApplicationLogLevel", "INFO"))
     reserved = properties.get("ReservedConcurrentExecutions")
+    role = resources.written[logical_id]["Properties"]["Role"]
+    statements = role_statements(resources, role, logical_id)
     return FunctionSpec(
         logical_id=logical_id,
         name=resources.attributes.name(logical_id),
@@ -123,6 +128,8 @@ def _function(
         memory_mb=int(properties.get("MemorySize", 128)),
         environment=environment,
         reserved_concurrency=None if reserved is None else int(reserved),
+        role=role["Fn::GetAtt"][0],
+        statements=statements,
     )
 
 

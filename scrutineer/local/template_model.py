@@ -22,6 +22,9 @@ class FunctionSpec:
     memory_mb: int
     environment: Mapping[str, str]
     reserved_concurrency: int | None
+    role: str
+    statements: tuple[Mapping[str, Any], ...]
+    """What `role` allows and denies: the statements of all its policies."""
     async_retries: int = 2
     async_max_age_s: int = 6 * 3600
     version: str = "$LATEST"
@@ -173,3 +176,5 @@ class Template:
     tables: Mapping[str, TableSpec]
     secrets: tuple[SecretSpec, ...]
     parameters: tuple[ParameterSpec, ...]
+    keys: Mapping[str, str]
+    """The KMS key of each bucket, queue and table that has one, both as ARNs."""

@@ -1,6 +1,6 @@
 """A translated template's resources by type: checked, resolved, and without those whose condition is false."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scrutineer.local.errors import TemplateUnsupported
@@ -31,6 +31,28 @@ class Resources:
                     logical_id,
                     self._resolver.resolve({name: value for name, value in properties.items() if name in emulated}),
                 )
+
+    @property
+    def written(self) -> Mapping[str, Any]:
+        """All resources as they are written, also those whose condition is false."""
+        return self._resources
+
+    def exists(self, logical_id: str) -> bool:
+        return self._resolver.exists(logical_id)
+
+    def resolve(self, value: Any) -> Any:
+        """Raises `TemplateUnsupported` for what has no value on one machine."""
+        return self._resolver.resolve(value)
+
+    def taken(self, members: Iterable[Any]) -> Iterator[Any]:
+        """A list's members as they are written, but each `Fn::If` as the side that it takes."""
+        for member in members:
+            if isinstance(member, Mapping) and "Fn::If" in member:
+                condition, positive, negative = member["Fn::If"]
+                side = positive if self._resolver.condition(condition) else negative
+                yield from self.taken(side if isinstance(side, list) else [side])
+            elif member != {"Ref": "AWS::NoValue"}:
+                yield member
 
     def find(self, resource_type: str, reference: Any, used_by: str) -> str:
         """The logical id of the resource that `reference`, an ARN or a name, means; of a function also by its alias."""

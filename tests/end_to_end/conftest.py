@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from tests.end_to_end.issuer import Issuer
 from tests.fakes.http_endpoint import HttpEndpoint, serving
 from tests.unit.endpoint_container.checkpoints import write_clip
 
+FOLDER = Path(__file__).parent
+LAST = "test_roles.py"
 QUEUES = ("PrecheckQueue", "PrecheckBulkQueue", "InvokeQueue", "InvokeBulkQueue", "FormatQueue", "SpreadQueue")
 PHOTO_BUCKET = "business-photos"
 WORKERS = ("PrecheckFunction", "InvokeFunction", "FormatFunction")
@@ -37,6 +40,14 @@ FAST = StackSettings(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what looks back on all the others behind them."""
+    places = [place for place, item in enumerate(items) if item.path.parent == FOLDER]
+    ordered = sorted((items[place] for place in places), key=lambda item: item.path.name == LAST)
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
+
+
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[Issuer]:
     """Whose JWTs sign people in."""
@@ -57,7 +68,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, receiver: Ht
     own = {
         "data_dir": tmp_path_factory.mktemp("stack"),
         "further_models": {"EmbeddingEndpointUrl": clip},
-        "parameters": {**issuer.parameters, "HotReads": "dynamodb"},
+        "parameters": {**issuer.parameters, "HotReads": "dynamodb", "PhotoBuckets": PHOTO_BUCKET},
         "function_environment": {
             **FAST.function_environment,
             **{
@@ -68,7 +79,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, receiver: Ht
                 reader: {
                     **FAST.function_environment.get(reader, {}),
                     "OUTWARD_LOCAL": f"127.0.0.1:{receiver.server_port}",
-                    "PHOTO_BUCKETS": PHOTO_BUCKET,
                 }
                 for reader in ("InspectionsFunction", "SpreadFunction")
             },

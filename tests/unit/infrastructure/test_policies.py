@@ -11,6 +11,7 @@ WITHOUT_RESOURCE = {
     ("template.yaml", "DeploymentRole", "ReadAlarms"): "composite alarms are told only to whoever may read all",
     ("template.yaml", "DatabasePolicy", "JoinNetwork"): "network interfaces are checked before they exist",
     ("endpoint.yaml", "Role", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
+    ("delivery.yaml", "ImagePolicy", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
     ("endpoint.yaml", "Role", "WriteMetrics"): "metrics have no resource; the namespace is a condition",
 }
 AWS_MANAGED = {"service-role/AmazonAPIGatewayPushToCloudWatchLogs"}

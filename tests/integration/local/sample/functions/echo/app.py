@@ -35,6 +35,8 @@ def handler(event, context):
         boto3.client("sqs").send_message(
             QueueUrl=os.environ["STEP_QUEUE_URL"], MessageBody=json.dumps(asked["message"])
         )
+    if act == "call":
+        return call(asked)
     if "requestContext" not in event:
         return {"pid": os.getpid(), "remaining_ms": context.get_remaining_time_in_millis()}
     return {
@@ -43,3 +45,16 @@ def handler(event, context):
         "multiValueHeaders": {"x-many": ["a", "b"]},
         "body": json.dumps(event),
     }
+
+
+def call(asked):
+    """The error's code and HTTP status, or None; `operation` is a method of the service's boto3 client."""
+    import boto3
+    from botocore.exceptions import ClientError
+
+    try:
+        getattr(boto3.client(asked["service"]), asked["operation"])(**asked["arguments"])
+    except ClientError as error:
+        answer = error.response
+        return [answer["Error"]["Code"], answer["ResponseMetadata"].get("HTTPStatusCode")]
+    return None
