@@ -1,7 +1,7 @@
-"""What checkov finds in the templates, held to `infrastructure/lint/checkov.yaml`, where each accepted finding has its reason.
+"""What checkov finds in the templates, held to `infrastructure/lint/checkov.yaml`, which has a reason for each.
 
-`python -m tests.checkov_findings CHECKOV` - fails for a finding that is not accepted, and for one that is accepted and no
-longer found. checkov pins its own versions of nearly everything, so it has a virtual environment of its own; it runs
+`python -m tests.checkov_findings CHECKOV` fails for a finding that is not accepted, and for one that is accepted and
+no longer found. checkov pins its own versions of nearly everything, so it has a virtual environment of its own; it runs
 without the network.
 """
 
@@ -40,7 +40,9 @@ def main(checkov: str) -> int:
     wrong = [
         f"not accepted: {finding.check} {finding.name}, {finding.where}"
         for finding in found
-        if not any(fnmatch.fnmatchcase(finding.where, where) for where in accepted.get(finding.check, {}).get("where", []))
+        if not any(
+            fnmatch.fnmatchcase(finding.where, where) for where in accepted.get(finding.check, {}).get("where", [])
+        )
     ]
     wrong += [
         f"accepted in {ACCEPTED.name}, and not found: {check}, {where}"
@@ -48,7 +50,9 @@ def main(checkov: str) -> int:
         for where in acceptance["where"]
         if not any(finding.check == check and fnmatch.fnmatchcase(finding.where, where) for finding in found)
     ]
-    wrong += [f"accepted without a reason: {check}" for check, each in accepted.items() if len(each.get("why", "")) < 20]
+    wrong += [
+        f"accepted without a reason: {check}" for check, each in accepted.items() if len(each.get("why", "")) < 20
+    ]
     print("\n".join(wrong or [f"checkov: {len(found)} findings of {len(accepted)} kinds, all of them accepted."]))
     return 1 if wrong else 0
 

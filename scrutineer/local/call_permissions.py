@@ -134,7 +134,9 @@ def _judge(path: str) -> Judge:
 
 
 def _call(service: str, model: Any, request: Any, context: dict[str, Any]) -> Call:
-    return Call(service, model.name, context.get(PARAMS) or {}, request["method"], request["url_path"].partition("?")[0])
+    return Call(
+        service, model.name, context.get(PARAMS) or {}, request["method"], request["url_path"].partition("?")[0]
+    )
 
 
 def _problem(service: str, said: str) -> dict[str, Any]:

@@ -65,7 +65,9 @@ class Roles:
 
     def refused(self, function: str) -> frozenset[Refusal]:
         """The calls so far that the role did not allow."""
-        return frozenset(Refusal(line["action"], line["resource"]) for line in self._lines(function) if "refused" in line)
+        return frozenset(
+            Refusal(line["action"], line["resource"]) for line in self._lines(function) if "refused" in line
+        )
 
     def _lines(self, function: str) -> list[dict[str, str]]:
         notes = self._notes(self._template.functions[function])

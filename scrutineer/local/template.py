@@ -11,6 +11,7 @@ from typing import Any
 from scrutineer.local.errors import TemplateInvalid, TemplateUnsupported
 from scrutineer.local.template_aliases import published
 from scrutineer.local.template_api import read_api
+from scrutineer.local.template_keys import closing_keys
 from scrutineer.local.template_model import (
     BucketSpec,
     EventSourceSpec,
@@ -22,7 +23,6 @@ from scrutineer.local.template_model import (
     TableSpec,
     Template,
 )
-from scrutineer.local.template_keys import closing_keys
 from scrutineer.local.template_resources import Resources
 from scrutineer.local.template_roles import role_statements
 from scrutineer.local.translation import translate

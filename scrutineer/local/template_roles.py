@@ -51,9 +51,10 @@ def _statements(resources: Resources, role: str) -> Iterator[Statement]:
             case _:
                 yield _aws_managed(str(resources.resolve(attached)), role)
     for logical_id, resource in resources.written.items():
-        if resource["Type"] in (POLICY, MANAGED_POLICY) and resources.exists(logical_id):
-            if {"Ref": role} in resources.taken(resource["Properties"].get("Roles", [])):
-                yield from _document(resources, resource["Properties"]["PolicyDocument"])
+        if resource["Type"] not in (POLICY, MANAGED_POLICY) or not resources.exists(logical_id):
+            continue
+        if {"Ref": role} in resources.taken(resource["Properties"].get("Roles", [])):
+            yield from _document(resources, resource["Properties"]["PolicyDocument"])
 
 
 def _document(resources: Resources, document: Mapping[str, Any]) -> Iterator[Statement]:

@@ -29,7 +29,13 @@ def test_what_the_role_allows_is_done_and_noted(stack, s3):
 @pytest.mark.parametrize(
     ("service", "operation", "arguments", "refusal", "code"),
     [
-        ("s3", "put_object", {"Bucket": BUCKET, "Key": "echo/one"}, ("s3:PutObject", f"{ARN}/echo/one"), "AccessDenied"),
+        (
+            "s3",
+            "put_object",
+            {"Bucket": BUCKET, "Key": "echo/one"},
+            ("s3:PutObject", f"{ARN}/echo/one"),
+            "AccessDenied",
+        ),
         ("s3", "get_object", {"Bucket": BUCKET, "Key": "two"}, ("s3:GetObject", f"{ARN}/two"), "AccessDenied"),
         (
             "s3",
@@ -73,9 +79,10 @@ def test_s3_tells_that_an_object_is_missing_only_to_who_may_list(stack):
 
 def test_a_refusal_is_in_the_functions_log(stack):
     call(stack, "s3", "delete_object", Bucket=BUCKET, Key="echo/one")
-    assert f"is not authorized to perform: s3:DeleteObject on resource: {ARN}/echo/one" in (
-        stack.logs / "EchoFunction.log"
-    ).read_text()
+    assert (
+        f"is not authorized to perform: s3:DeleteObject on resource: {ARN}/echo/one"
+        in (stack.logs / "EchoFunction.log").read_text()
+    )
 
 
 def test_messages_are_taken_in_the_functions_name(stack):

@@ -112,7 +112,9 @@ def test_who_comes_from_a_service_comes_for_this_account(delivery: Mapping[str, 
         if resource["Type"] == "AWS::IAM::Role":
             (statement,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
             if statement["Principal"].get("Service") in ("codebuild.amazonaws.com", "codepipeline.amazonaws.com"):
-                assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}, logical_id
+                assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}, (
+                    logical_id
+                )
 
 
 @pytest.mark.parametrize(("one", "other"), [("Dev", "Prod"), ("Prod", "Dev")])
@@ -154,7 +156,9 @@ def test_buildspecs_and_scripts_are_there(root: Path, delivery: Mapping[str, Any
 @pytest.mark.parametrize("delivered_by", ["github", "codepipeline"])
 def test_each_way_of_delivering_lints(delivered_by: str, root: Path) -> None:
     parameters = {"Delivery": delivered_by, "GitHubRepository": "owner/name"}
-    found = lint_file(root / "infrastructure" / "delivery.yaml", config=ManualArgs(regions=["eu-west-1"], parameters=[parameters]))
+    found = lint_file(
+        root / "infrastructure" / "delivery.yaml", config=ManualArgs(regions=["eu-west-1"], parameters=[parameters])
+    )
     assert [f"{match.rule.id} {match.message} at {match.path}" for match in found] == []
 
 

@@ -159,7 +159,9 @@ def test_every_route_leads_to_a_function_that_api_gateway_may_call(wired: Wired)
         for method in resource.get("resourceMethods", {}):
             integration = gateway.get_integration(restApiId=wired.api_id, resourceId=resource["id"], httpMethod=method)
             assert integration["type"] == "AWS_PROXY"
-            function = re.fullmatch(r"arn:aws:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations", integration["uri"])
+            function = re.fullmatch(
+                r"arn:aws:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations", integration["uri"]
+            )
             assert function, integration["uri"]
             # A route says ANY where every method goes to the function.
             asked = CALLER.format(
@@ -177,7 +179,9 @@ def test_every_route_leads_to_a_function_that_api_gateway_may_call(wired: Wired)
 
 def test_the_authorizer_is_a_function_that_api_gateway_may_call(wired: Wired) -> None:
     (scheme,) = [
-        each for each in body(wired)["components"]["securitySchemes"].values() if "x-amazon-apigateway-authorizer" in each
+        each
+        for each in body(wired)["components"]["securitySchemes"].values()
+        if "x-amazon-apigateway-authorizer" in each
     ]
     uri = scheme["x-amazon-apigateway-authorizer"]["authorizerUri"]
     function = uri.partition("functions/")[2].removesuffix("/invocations")
@@ -189,9 +193,9 @@ def test_the_authorizer_is_a_function_that_api_gateway_may_call(wired: Wired) ->
 def test_a_key_of_a_plan_opens_the_stage(wired: Wired) -> None:
     """As the functions make them: a plan of this stage, a key with a client's id as its value."""
     gateway = wired.client("apigateway")
-    environment = wired.client("lambda").get_function(FunctionName=wired.physical["ReconcileFunction"])["Configuration"][
-        "Environment"
-    ]["Variables"]
+    environment = wired.client("lambda").get_function(FunctionName=wired.physical["ReconcileFunction"])[
+        "Configuration"
+    ]["Environment"]["Variables"]
     opened = {"apiId": environment["API_ID"], "stage": environment["API_STAGE"]}
     assert opened == {"apiId": wired.api_id, "stage": wired.stage}
     plan = gateway.create_usage_plan(name="standard", apiStages=[opened])
@@ -314,8 +318,7 @@ def stood_in(node: Any, gone: set[str]) -> Any:
                 return f"{name}-{output.removeprefix('Outputs.')}".lower()
             case {"Ref": str(name)} if name in gone:
                 return name
-        kept = {name: stood_in(value, gone) for name, value in node.items() if name != "DependsOn"}
-        return kept
+        return {name: stood_in(value, gone) for name, value in node.items() if name != "DependsOn"}
     return [stood_in(value, gone) for value in node] if isinstance(node, list) else node
 
 
@@ -348,9 +351,9 @@ def may_invoke(wired: Wired, function: str, service: str, source: str) -> bool:
     return any(
         statement["Principal"] == {"Service": service}
         and statement["Action"] == "lambda:InvokeFunction"
-        and RolePermissions([{"Effect": "Allow", "Action": "x", "Resource": statement["Condition"]["ArnLike"]["AWS:SourceArn"]}]).allowing(
-            Need("x", source, {})
-        )
+        and RolePermissions(
+            [{"Effect": "Allow", "Action": "x", "Resource": statement["Condition"]["ArnLike"]["AWS:SourceArn"]}]
+        ).allowing(Need("x", source, {}))
         for statement in policy["Statement"]
     )
 

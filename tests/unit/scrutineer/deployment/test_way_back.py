@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.fakes.aws_account import FakeAccount, refused
 
 from scrutineer.deployment.way_back import way_back
-from tests.fakes.aws_account import FakeAccount, refused
 
 STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/scrutineer-dev/1"
 DATABASE = "arn:aws:cloudformation:eu-west-1:123456789012:stack/scrutineer-dev-Database/2"

@@ -61,7 +61,9 @@ def test_what_is_not_understood_is_no_policy(more):
 
 
 def test_what_names_no_resource_needs_the_action_alone():
-    assert allowed(allow(action="ecr:GetAuthorizationToken", resource="*"), action="ecr:GetAuthorizationToken", resource=None)
+    assert allowed(
+        allow(action="ecr:GetAuthorizationToken", resource="*"), action="ecr:GetAuthorizationToken", resource=None
+    )
     assert not allowed(allow(), action="ecr:GetAuthorizationToken", resource=None)
 
 
