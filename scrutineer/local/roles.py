@@ -1,6 +1,7 @@
 """Every function under its own role: what each may do is written where its processes read it, and noted as they go."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from scrutineer.local.call_permissions import PLUGIN, ROLE_FILE, Judge
 from scrutineer.local.errors import TemplateInvalid
 from scrutineer.local.role_permissions import Grant, RolePermissions
 from scrutineer.local.template_model import ACCOUNT, REGION, FunctionSpec, Template
+
+OWN_PATH = Path(__file__).resolve().parents[2]
 
 
 class Refusal(NamedTuple):
@@ -41,8 +44,8 @@ class Roles:
             )
 
     def environment(self, spec: FunctionSpec) -> Mapping[str, str]:
-        """Variables that put a function's processes under its role."""
-        return {**PLUGIN, ROLE_FILE: str(self._file(spec))}
+        """Variables that put a function's processes under its role; botocore finds the hooks behind the code."""
+        return {**PLUGIN, ROLE_FILE: str(self._file(spec)), "PYTHONPATH": f"{spec.code_dir}{os.pathsep}{OWN_PATH}"}
 
     def check_event_sources(self) -> None:
         """Lambda takes messages in the function's name. Raises `TemplateInvalid` where it may not."""
