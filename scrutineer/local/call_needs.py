@@ -99,8 +99,11 @@ def _dynamodb(call: Call, around: Surroundings) -> Iterator[Need]:
 
 
 def _sagemaker_runtime(call: Call, around: Surroundings) -> Iterator[Need]:
-    endpoint = f"arn:aws:sagemaker:{around.region}:{around.account}:endpoint/{call.params['EndpointName']}"
-    yield Need(f"sagemaker:{call.operation}", endpoint, {})
+    place = f"arn:aws:sagemaker:{around.region}:{around.account}"
+    yield Need(f"sagemaker:{call.operation}", f"{place}:endpoint/{call.params['EndpointName']}", {})
+    component = call.params.get("InferenceComponentName")
+    if component is not None:
+        yield Need(f"sagemaker:{call.operation}", f"{place}:inference-component/{component}", {})
 
 
 def _apigateway(call: Call, around: Surroundings) -> Iterator[Need]:
