@@ -59,10 +59,10 @@ template: setup $(SAM) $(LINTERS) ## sam validate, cfn-lint, checkov, the workfl
 	$(LINT_VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	$(LINT_VENV)/bin/zizmor --offline --quiet .github
 	$(MAKE) --no-print-directory packages
+	$(BIN)/python -m benchmarks.package --repeat 1
 
 packages: setup $(SAM) ## sam build, as it is deployed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(SAM) build --build-dir .aws-sam/build
-	$(BIN)/python -m benchmarks.package --repeat 1
 
 operator: $(SAM) ## Only what deploys and asks a gateway, without what tests and trains
 	@test -x $(BIN)/scrutineer || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q -e .; }

@@ -29,6 +29,13 @@ WITHOUT_ROUTES = "AWS::ApiGateway::Deployment"
 LEFT_OUT = {
     "AWS::ApiGateway::Account": "one setting of the account, without anything that refers to it",
     "AWS::ApiGateway::Stage": "made below, by API Gateway's own API",
+    "AWS::AppConfig::Application": "its number is that of the functions' versions",
+    "AWS::AppConfig::ConfigurationProfile": "its number is that of the functions' versions",
+    "AWS::AppConfig::HostedConfigurationVersion": "its number is that of the functions' versions",
+    "AWS::CloudWatch::Alarm": "observes",
+    "AWS::CodeDeploy::Application": "moves aliases",
+    "AWS::CodeDeploy::DeploymentGroup": "moves aliases",
+    "AWS::Lambda::Alias": "stood in for by its function",
     "AWS::S3::BucketPolicy": "put below, by S3's own API",
 }
 PARAMETERS = {
@@ -107,6 +114,9 @@ def create(document: Mapping[str, Any]) -> Wired:
         for logical_id, resource in document["Resources"].items()
         if logical_id in physical
     }
+    for logical_id, resource in document["Resources"].items():
+        if resource["Type"] == "AWS::Lambda::Alias":
+            physical[logical_id] = attributes[function_of(resource), "Arn"]
     resolver = Resolver(document, parameters, Physical(physical, attributes))
     gateway = boto3.client("apigateway", region_name=REGION)
     routes = resolver.resolve(document["Resources"]["Api"]["Properties"]["Body"])
@@ -315,32 +325,38 @@ def provide_code() -> None:
 
 
 def without_what_moto_lacks(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the types above and the nested stacks, whose outputs are words of their own."""
-    nested = {name for name, resource in document["Resources"].items() if resource["Type"] == NESTED}
+    """Without the types above and the nested stacks, whose outputs are the local stack's."""
+    without = {*LEFT_OUT, NESTED, WITHOUT_ROUTES}
     gone = {
-        name for name, resource in document["Resources"].items() if resource["Type"] in (*LEFT_OUT, WITHOUT_ROUTES)
-    } | nested
+        name: function_of(resource) if resource["Type"] == "AWS::Lambda::Alias" else ""
+        for name, resource in document["Resources"].items()
+        if resource["Type"] in without
+    }
     kept = {name: stood_in(resource, gone) for name, resource in document["Resources"].items() if name not in gone}
-    # CloudFormation takes the name from the body's title, moto from here.
-    kept["Api"]["Properties"]["Name"] = "scrutineer"
+    # CloudFormation takes the name from the body's title, moto from here; and it does not read the body.
+    kept["Api"]["Properties"] = {"Name": "scrutineer", **kept["Api"]["Properties"], "Body": {}}
     return {
         **{name: part for name, part in document.items() if name not in ("Outputs", "Rules", "Metadata", "Resources")},
         "Resources": kept,
     }
 
 
-def stood_in(node: Any, gone: set[str]) -> Any:
+def function_of(alias: Mapping[str, Any]) -> str:
+    name: str = alias["Properties"]["FunctionName"]["Ref"]
+    return name
+
+
+def stood_in(node: Any, gone: Mapping[str, str]) -> Any:
+    """`gone` are the resources that are not there, with what stands in for their Ref."""
     if isinstance(node, Mapping):
         match node:
             case {"Fn::GetAtt": [str(name), str(attribute)]} if name in gone:
                 return output(name, attribute)
             case {"Ref": str(name)} if name in gone:
-                return name
+                return {"Fn::GetAtt": [gone[name], "Arn"]} if gone[name] else name
         return {name: stood_in(value, gone) for name, value in node.items() if name != "DependsOn"}
     if isinstance(node, str):
-        return re.sub(
-            r"\$\{(\w+)\.(Outputs\.\w+)}", lambda one: output(one[1], one[2]) if one[1] in gone else one[0], node
-        )
+        return re.sub(r"\$\{(\w+)\.([\w.]+)}", lambda one: output(one[1], one[2]) if one[1] in gone else one[0], node)
     return [stood_in(value, gone) for value in node] if isinstance(node, list) else node
 
 
