@@ -13,11 +13,11 @@ from core.errors import Unavailable
 from core.faults import count_fault
 from core.observability import Handler, logger, metrics, traced
 from core.queues import SqsQueue, StageMessage
-from core.worker import jittered_s
+from core.worker import backoff_s
 
-# A message has eight receives before it is a dead letter. Together these are half an hour, the time of a failover that
-# goes wrong. What has waited long is not waited for: once the database is back the sweeper sends a message of its own.
-BACK_AFTER_S = (2, 4, 8, 16, 32, 120, 600, 1200)
+# The receive, of the eight that a message has, at which another takes its place. However long the database is away,
+# what is sound becomes no dead letter, and comes back within half a minute of its return.
+RENEWED_AT = 5
 
 
 def stage_handler(open_stage: Callable[[], Stage]) -> Handler:
@@ -39,20 +39,16 @@ def handle_batch(
     """Run every message of the batch; those that failed go back to the queue, the others are done.
 
     `queues` are the stage's own: a message that failed only because something was away comes back to its queue after
-    seconds, not after the visibility timeout. Any other failure waits that timeout out and ends in the dead-letter
-    queue.
+    seconds, not after the visibility timeout, and as often as it takes. Any other failure waits that timeout out and
+    ends in the dead-letter queue.
     """
 
     def handle(record: SQSRecord) -> None:
         try:
             run(StageMessage.model_validate_json(record.body).inspection_id)
         except Unavailable as error:
-            received = int(record.attributes.approximate_receive_count)
-            logger.warning("message goes back", code=error.code, received=received)
-            for queue in queues:
-                if queue.holds(record.event_source_arn):
-                    queue.return_message(record.receipt_handle, after_s=back_after_s(received))
-            raise
+            if not _comes_again(record, queues, error):
+                raise
         except Exception as error:
             logger.error("message failed", error_type=type(error).__name__)
             count_fault()
@@ -63,6 +59,17 @@ def handle_batch(
     return dict(answer)
 
 
-def back_after_s(received: int) -> int:
-    """Whole seconds until a message that was received so often, because something was away, comes back."""
-    return jittered_s(BACK_AFTER_S[min(received, len(BACK_AFTER_S)) - 1])
+def _comes_again(record: SQSRecord, queues: Sequence[SqsQueue], error: Unavailable) -> bool:
+    """True where a new message took this one's place. Raises Unavailable where none can be sent."""
+    received = int(record.attributes.approximate_receive_count)
+    logger.warning("message goes back", code=error.code, received=received)
+    queue = next((each for each in queues if each.holds(record.event_source_arn)), None)
+    if queue is None:
+        return False
+    if received < RENEWED_AT:
+        queue.return_message(record.receipt_handle, after_s=backoff_s(received))
+        return False
+    inspection_id = StageMessage.model_validate_json(record.body).inspection_id
+    group = record.attributes.message_group_id or inspection_id
+    queue.send(inspection_id, group=group, delay_s=backoff_s(received))
+    return True

@@ -102,6 +102,7 @@ def sqs_event(bodies: Sequence[str], received: int = 1) -> dict[str, Any]:
                 "body": body,
                 "attributes": {
                     "ApproximateReceiveCount": str(received),
+                    "MessageGroupId": "client-a",
                     "SentTimestamp": "1700000000000",
                     "SenderId": "sender",
                     "ApproximateFirstReceiveTimestamp": "1700000000000",

@@ -8,7 +8,7 @@ import pytest
 from core.errors import Unavailable
 from core.identifiers import new_identifier
 from core.queues import SqsQueue, StageMessage
-from core.stage_handler import BACK_AFTER_S, handle_batch
+from core.stage_handler import RENEWED_AT, handle_batch
 from core.worker import UnknownInspection
 from tests.fakes.api_gateway import FakeContext, sqs_event
 
@@ -16,14 +16,27 @@ IDS = [new_identifier("insp") for _ in range(3)]
 
 
 class NotedReturns(SqsQueue):
-    """Notes the messages that are given back before their time."""
+    """Notes the messages that are given back before their time, and those that are sent."""
 
-    def __init__(self, name: str = "queue") -> None:
+    def __init__(self, name: str = "queue", *, away: bool = False) -> None:
         super().__init__(None, f"http://sqs/123456789012/{name}")
         self.returned: list[tuple[str, int]] = []
+        self.sent: list[tuple[str, str, int]] = []
+        self.away = away
 
     def return_message(self, receipt_handle: str, after_s: int) -> None:
         self.returned.append((receipt_handle, after_s))
+
+    def send(self, inspection_id: str, *, group: str, delay_s: int = 0) -> None:
+        if self.away:
+            raise Unavailable("The queue can't be reached at the moment.")
+        self.sent.append((inspection_id, group, delay_s))
+
+
+def handled(body: str, run: Any, received: int, queue: NotedReturns) -> list[str]:
+    """The ids of the messages that failed."""
+    answer = handle_batch(sqs_event([body], received), FakeContext(), run=run, queues=[queue])
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
 def handle(bodies: list[str], run: Any = None, received: int = 1) -> tuple[list[str], list[tuple[str, int]]]:
@@ -69,16 +82,28 @@ def test_unavailable_comes_back_soon() -> None:
     assert 4 <= after_s <= 8
 
 
-def test_receives_outlast_half_an_hour_without_a_database() -> None:
-    """Half as late as it might be is the soonest that chance makes it."""
-    assert sum(BACK_AFTER_S) >= 1800
+def test_before_its_receives_are_used_up_a_new_message_takes_its_place() -> None:
+    """However long something is away, a sound message is no dead letter."""
 
     def run(inspection_id: str) -> None:
         raise Unavailable("away")
 
-    waited_s = [handle([message(IDS[0])], run, received=each + 1)[1][0][1] for each in range(len(BACK_AFTER_S))]
-    assert sum(waited_s) >= sum(BACK_AFTER_S) / 2
-    assert max(waited_s) < 12 * 3600  # the longest visibility that SQS takes
+    queue = NotedReturns()
+    for received in range(1, RENEWED_AT):
+        assert handled(message(IDS[0]), run, received, queue) == ["m0"]
+    assert queue.sent == []
+    assert handled(message(IDS[0]), run, RENEWED_AT, queue) == [], "it is done with"
+    ((inspection_id, group, delay_s),) = queue.sent
+    assert (inspection_id, group) == (IDS[0], "client-a")
+    assert 16 <= delay_s <= 32
+    assert len(queue.returned) == RENEWED_AT - 1
+
+
+def test_where_no_message_can_be_sent_the_old_one_stays() -> None:
+    def run(inspection_id: str) -> None:
+        raise Unavailable("away")
+
+    assert handled(message(IDS[0]), run, RENEWED_AT, NotedReturns(away=True)) == ["m0"]
 
 
 @pytest.mark.parametrize("error", [UnknownInspection("x"), KeyError("x"), ValueError("x")])
