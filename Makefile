@@ -39,8 +39,7 @@ unit contract integration end-to-end: setup ## One suite alone
 	$(BIN)/python -m pytest tests/$(subst -,_,$@)
 
 chaos: setup ## Every fault at length: 11,000 inspections, a quarter of an hour
-	PYTHONPATH=functions POWERTOOLS_SERVICE_NAME=chaos POWERTOOLS_METRICS_NAMESPACE=Chaos \
-		POWERTOOLS_METRICS_DISABLED=true $(BIN)/python -m tests.chaos
+	PYTHONPATH=functions POWERTOOLS_SERVICE_NAME=chaos POWERTOOLS_METRICS_NAMESPACE=Chaos $(BIN)/python -m tests.chaos
 
 check: lint types template test ## Lint, types, template and tests
 
