@@ -116,6 +116,7 @@ class Accept:
             if idempotency_key and (known := self._records.by_idempotency_key(client_id, idempotency_key)):
                 return self._earlier(known, fingerprint)
             raise Unavailable("The request can't be stored at the moment.", retry_after_s=1) from error
+        metrics.add_metric("InspectionsAccepted", "Count", 1)
         if reused_from is not None:
             metrics.add_metric("InspectionsReused", "Count", 1)
         elif not standing.open:

@@ -52,14 +52,17 @@ class CircuitBreaker:
                 self._probe_at = now
             return self._period
 
-    def succeeded(self, ticket: int) -> None:
+    def succeeded(self, ticket: int) -> bool:
+        """Whether this success closed the circuit."""
         with self._lock:
             if ticket != self._period:
-                return
+                return False
             self._failures = 0
-            if self._state is Circuit.HALF_OPEN:
-                self._cooldown_s = COOLDOWN_S
-                self._change(Circuit.CLOSED)
+            if self._state is not Circuit.HALF_OPEN:
+                return False
+            self._cooldown_s = COOLDOWN_S
+            self._change(Circuit.CLOSED)
+            return True
 
     def failed(self, ticket: int) -> bool:
         """Whether this failure opened the circuit."""

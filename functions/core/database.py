@@ -16,6 +16,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
 from core.errors import Unavailable
+from core.observability import metrics
 from core.settings import DatabaseSettings
 
 T = TypeVar("T")
@@ -104,6 +105,7 @@ class Database:
                 if _number(error) not in RUN_AGAIN:
                     self.close()
                     raise Unavailable("The database is not reachable at the moment.", retry_after_s=5) from error
+                metrics.add_metric("DatabaseDeadlocks", "Count", 1)
                 if attempt == TRIES:
                     raise Unavailable("The database is too busy at the moment.", retry_after_s=5) from error
                 time.sleep(random.uniform(0, LONGEST_PAUSE_S * attempt))

@@ -186,13 +186,18 @@ class GuardedEndpoint:
                 metrics.add_metric("EndpointCircuitsOpened", "Count", 1)
             raise
         except EndpointRefused:
-            self._breaker.succeeded(ticket)
+            self._note_success(ticket)
             raise
         except BaseException:
             self._breaker.told_nothing(ticket)
             raise
-        self._breaker.succeeded(ticket)
+        self._note_success(ticket)
         return answered
+
+    def _note_success(self, ticket: int) -> None:
+        if self._breaker.succeeded(ticket):
+            logger.info("the endpoint's circuit is closed again")
+            metrics.add_metric("EndpointCircuitsClosed", "Count", 1)
 
 
 class FallbackEndpoint:

@@ -17,6 +17,7 @@ from core.errors import PROBLEM_JSON, Forbidden, InvalidRequest, ScrutineerError
 from core.observability import logger
 from core.principal import Principal, from_context
 from core.principal_records import PrincipalRecords
+from core.refusals import note_problem
 from core.roles import action_of
 from core.usage import Allowance, UsageRecords
 
@@ -93,6 +94,7 @@ def _check_body(body: str | None) -> None:
 
 
 def _refused(error: ScrutineerError) -> dict[str, Any]:
+    note_problem(error)
     headers = {"Content-Type": PROBLEM_JSON, **problem_headers(error)}
     return {
         "statusCode": error.status,

@@ -77,7 +77,8 @@ class HeldRecords:
 
         def work(transaction: Transaction) -> bool:
             gone = transaction.execute(
-                "UPDATE rvpxbverification_request_data SET held_until = NULL, updated_at = UTC_TIMESTAMP(6)"
+                "UPDATE rvpxbverification_request_data SET held_until = NULL, released_at = UTC_TIMESTAMP(6),"
+                " updated_at = UTC_TIMESTAMP(6)"
                 f" WHERE inspection_id = %s AND state = %s AND {_WAITS}",
                 (held.inspection_id, held.state.value),
             )

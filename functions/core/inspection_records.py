@@ -152,8 +152,9 @@ class InspectionRecords:
 
 WHOLE = (
     "SELECT q.sequence, q.inspection_id, q.client_id, q.state, q.lane, q.checklist, q.checklist_version, q.item,"
-    " q.reference, q.photos, q.accepted_at, q.expires_at, q.held_until, q.finished_at, q.photos_deleted_at,"
-    " q.reused_from, COALESCE(q.state = 'prechecked' AND q.lease_until > UTC_TIMESTAMP(6), 0) AS running,"
+    " q.reference, q.photos, q.accepted_at, q.expires_at, q.held_until, q.released_at, q.finished_at,"
+    " q.photos_deleted_at, q.reused_from,"
+    " COALESCE(q.state = 'prechecked' AND q.lease_until > UTC_TIMESTAMP(6), 0) AS running,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.prechecked_at) / 1000 AS prechecked_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.inferred_at) / 1000 AS inferred_ms,"
     " TIMESTAMPDIFF(MICROSECOND, q.accepted_at, q.finished_at) / 1000 AS finished_ms,"

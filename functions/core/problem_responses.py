@@ -22,6 +22,7 @@ from core.errors import (
 from core.faults import count_fault
 from core.field_path import field_path
 from core.observability import logger, metrics, where
+from core.refusals import note_problem
 
 MOST_ERRORS = 20  # a body of 6 MB may have half a million unknown fields
 
@@ -92,6 +93,7 @@ def _says_json(app: APIGatewayRestResolver) -> bool:
 
 
 def _response(error: ScrutineerError, errors: list[dict[str, str]] | None = None) -> Response[str]:
+    note_problem(error)
     return Response(
         status_code=HTTPStatus(error.status),
         content_type=PROBLEM_JSON,

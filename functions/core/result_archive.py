@@ -9,6 +9,7 @@ from datetime import datetime
 
 from core.contract import Inspection
 from core.database import Database, Row
+from core.end_metrics import count_end
 from core.errors import ScrutineerError
 from core.hot_results import HotResults
 from core.inspection_records import WHOLE
@@ -73,16 +74,19 @@ class ResultArchive:
 
     def _write(self, row: Row) -> None:
         """Object first, then the hot table, then the mark: a mark never claims what was not written."""
-        document = archived_form(row).model_dump_json().encode()
+        inspection = archived_form(row)
+        document = inspection.model_dump_json().encode()
         client_id, inspection_id, finished_at = row["client_id"], row["inspection_id"], row["finished_at"]
         self._store.put_once(result_key(client_id, finished_at, inspection_id), document, "application/json")
         if self._hot is not None:
             self._hot.put(client_id, inspection_id, document, finished_at)
-        self._database.execute(
+        marked = self._database.execute(
             "UPDATE rvpxbverification_request_data SET archived_at = UTC_TIMESTAMP(6)"
             " WHERE inspection_id = %s AND archived_at IS NULL",
             (inspection_id,),
         )
+        if marked:
+            count_end(client_id, inspection, was_held=row["released_at"] is not None)
 
 
 def archived_form(row: Row) -> Inspection:

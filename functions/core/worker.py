@@ -106,6 +106,7 @@ class StageWorker:
         logger.append_keys(inspection_id=inspection_id)
         if held_until := self._hold(inspection_id, self._takes):
             logger.info("the service is closed", held_until=held_until)
+            metrics.add_metric("InspectionsHeld", "Count", 1)
             return
         claimed = self._records.claim(inspection_id, self._takes, uuid4().hex, self._settings.lease_s)
         if isinstance(claimed, NotClaimed):
@@ -194,6 +195,7 @@ class StageWorker:
             own_s = waiting_s(claimed.waited_s)
         delay_s = error.retry_after_s or own_s
         logger.warning("will be tried again", code=error.code, attempt=claimed.attempt, delay_s=delay_s)
+        metrics.add_metric("StagesTriedAgain", "Count", 1)
         if self._records.release(claimed, counted=error.attempted):
             self._tell(claimed, self._takes, delay_s)
 

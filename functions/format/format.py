@@ -3,7 +3,6 @@
 from core import checklists
 from core.capture import captured_answer
 from core.model_answer import checked
-from core.observability import metrics
 from core.storage import ObjectStore, capture_key
 from core.work_records import Claimed
 from core.worker import Judged, Outcome
@@ -22,8 +21,6 @@ class Format:
         answered, served_by = captured_answer(self._store.get(capture_key(claimed.inspection_id)))
         answer = checked(answered, checklist.questions)
         judgement = judge(checklist, {each.id: each.probabilities for each in answer.answers})
-        metrics.add_dimension("Outcome", judgement.outcome.value)
-        metrics.add_metric("InspectionsJudged", "Count", 1)
         return Judged(
             {
                 "outcome": judgement.outcome.value,

@@ -62,7 +62,6 @@ def create_inspection(
     default_s = allowance.default_wait_s if body.lane is Lane.INTERACTIVE else 0
     wait_s = preferred_wait_s(prefer, default_s=default_s, longest_s=allowance.max_wait_s)
     acceptance = services.accept(body, client_id, allowance, idempotency_key, deadline_ms=deadline_ms)
-    metrics.add_metric("InspectionsAccepted", "Count", 0 if acceptance.stored is None else 1)
     logger.append_keys(inspection_id=acceptance.inspection_id)
     if acceptance.held_s:
         wait_s = 0  # hours would be too long

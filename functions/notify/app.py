@@ -37,6 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     found = deliver(services().deliveries, services().post, lambda: context.get_remaining_time_in_millis() / 1000)
     if "Records" not in event:
         services().deliveries.forget()
+        metrics.add_metric("OldestWebhookOverdue", "Seconds", services().deliveries.overdue_s())
     metrics.add_metric("WebhooksDelivered", "Count", found.delivered)
     metrics.add_metric("WebhookAttemptsFailed", "Count", found.failed)
     metrics.add_metric("WebhooksDead", "Count", found.dead)

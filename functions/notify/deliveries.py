@@ -61,6 +61,16 @@ class Deliveries:
             Due(row["endpoint_id"], row["client_id"] or "", row if row["url"] is not None else None) for row in rows
         ]
 
+    def overdue_s(self) -> int:
+        """For how long what is due first has been due, 0 where nothing is."""
+        row = self._database.one(
+            "SELECT COALESCE(GREATEST(0, TIMESTAMPDIFF(SECOND, MIN(w.first_at), UTC_TIMESTAMP(6))), 0) AS overdue_s"
+            " FROM (SELECT MIN(next_at) AS first_at FROM webhook_deliveries WHERE state = 'waiting'"
+            " GROUP BY endpoint_id) w"
+        )
+        assert row is not None
+        return int(row["overdue_s"])
+
     def claim(self, due: Due, owner: str, most: int) -> list[Claimed]:
         """Up to `most` deliveries of one endpoint. What can't be sent any more is dead, and not among them."""
         rows = self._database.all(

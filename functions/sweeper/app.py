@@ -1,5 +1,5 @@
 """Scheduled every minute: end what is past its time to live, put stuck inspections back on their way, let go what was
-held until the service opens.
+held until the service opens; and say how much is under way.
 """
 
 import os
@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core import aws
 from core.batch_queue import SqsBatchQueue
 from core.composition import open_database, open_handover
+from core.database import Database
 from core.endings import Endings
 from core.handover import Handover
 from core.held_records import HeldRecords
@@ -24,11 +25,13 @@ from sweeper.settings import Settings
 from sweeper.stuck_batches import StuckBatches
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import sweep
+from sweeper.unfinished import look
 
 
 @dataclass(frozen=True)
 class Services:
     settings: Settings
+    database: Database
     endings: Endings
     records: StuckRecords
     held: HeldRecords
@@ -50,7 +53,7 @@ def services() -> Services:
     )
     held = HeldRecords(database, Service(database, settings.hours))
     batches = StuckBatches(database, SqsBatchQueue(aws.sqs(), settings.spread_queue_url))
-    return Services(settings, Endings(database), StuckRecords(database), held, handover, batches)
+    return Services(settings, database, Endings(database), StuckRecords(database), held, handover, batches)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -73,6 +76,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     metrics.add_metric("InspectionsGivenUp", "Count", swept.given_up)
     metrics.add_metric("InspectionsReleased", "Count", released)
     metrics.add_metric("BatchesSweptUp", "Count", batches)
+    unfinished = look(services().database)
+    metrics.add_metric("InteractiveUnfinished", "Count", unfinished.interactive)
+    metrics.add_metric("BulkUnfinished", "Count", unfinished.bulk)
+    metrics.add_metric("OldestInteractive", "Seconds", unfinished.oldest_s)
+    metrics.add_metric("HeldNow", "Count", services().held.count(None))
     return {
         "expired": expired,
         "sent": swept.sent,

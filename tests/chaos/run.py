@@ -1,6 +1,7 @@
 """One scenario from its first request to the verdict of the checker."""
 
 import functools
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -144,9 +145,11 @@ def nothing_logged() -> Iterator[None]:
     provider, level = metrics.provider, logger.log_level
     metrics.provider = NoMetrics()  # type: ignore[assignment]
     logger.setLevel("CRITICAL")
+    os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
     try:
         yield
     finally:
+        del os.environ["POWERTOOLS_METRICS_DISABLED"]
         metrics.provider = provider
         with suppress(ValueError):
             logger.setLevel(level)

@@ -24,6 +24,7 @@ from scrutineer.local.database import Database as Server
 from tests.fakes.api_gateway import ask, rest_event
 from tests.fakes.inspections import request_body
 from tests.fakes.lane_load import lane_load
+from tests.fakes.metrics import counted
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted, new_request
@@ -89,6 +90,7 @@ def test_deadlocks_without_end_are_unavailable(database: Database) -> None:
     with pytest.raises(Unavailable, match="too busy"):
         database.transaction(work)
     assert len(runs) == 3
+    assert counted("DatabaseDeadlocks") == [1.0] * 3
 
 
 @pytest.mark.parametrize("number", [1290, 1836])

@@ -436,3 +436,14 @@ def test_notify_is_woken_only_for_who_has_an_endpoint(database: Database, endpoi
     assert sqs.sent == []
     nudge.after_end(ended(database))
     assert sqs.sent == [{"QueueUrl": "queue", "MessageBody": "{}"}]
+
+
+def test_how_long_something_has_been_due_is_told(database: Database, endpoint: IssuedEndpoint) -> None:
+    deliveries = Deliveries(database, lease_s=75)
+    assert deliveries.overdue_s() == 0
+    ended(database)
+    pass_time(database, 900)
+    added_later = ended(database)
+    assert 900 <= deliveries.overdue_s() < 930, "the first of them counts"
+    assert rounds(database, FakeReceiver(lambda got: 500)) == Round(failed=2)
+    assert deliveries.overdue_s() == 0, f"{added_later} and the other are due later"

@@ -147,7 +147,7 @@ def test_portions_end_with_time_and_go_on_where_they_stood(database: Database) -
     assert (second.archived, len(store.objects)) == (3, len(ids))
 
 
-def test_two_at_once_do_no_harm(connect: Callable[[], Database]) -> None:
+def test_two_at_once_do_no_harm(connect: Callable[[], Database], capsys: pytest.CaptureFixture[str]) -> None:
     store = InMemoryStore()
     ids = [ended(connect()) for _ in range(10)]
     start = Barrier(2)
@@ -160,3 +160,30 @@ def test_two_at_once_do_no_harm(connect: Callable[[], Database]) -> None:
         done = list(pool.map(archive_all, [connect(), connect()]))
     assert all(failed == 0 for _, failed in done)
     assert len(store.objects) == len(ids)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(line["inspection_id"] for line in lines if "InspectionsFinal" in line) == sorted(ids)
+
+
+def test_each_end_is_counted_once_and_not_before_it_is_archived(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = InMemoryStore()
+    inspection_id = ended(database)
+    archive = ResultArchive(database, store, None)
+    store.refused = {key_of(database, inspection_id)}
+    archive.archive_at_once(inspection_id)
+    assert capsys.readouterr().out == ""
+    store.refused = set()
+    archive.archive_at_once(inspection_id)
+    archive.archive_at_once(inspection_id)
+    ends, timing = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (ends["Outcome"], ends["client_id"], ends["inspection_id"]) == ("passed", "client-a", inspection_id)
+    assert (timing["Lane"], timing["InspectionsLate"]) == ("interactive", [0.0])
+
+
+def test_what_was_held_is_counted_and_not_measured(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    inspection_id = ended(database)
+    database.execute("UPDATE rvpxbverification_request_data SET released_at = UTC_TIMESTAMP(6)")
+    ResultArchive(database, InMemoryStore(), None).archive_at_once(inspection_id)
+    (ends,) = capsys.readouterr().out.splitlines()
+    assert json.loads(ends)["Outcome"] == "passed"

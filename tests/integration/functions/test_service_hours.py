@@ -234,6 +234,8 @@ def test_let_go_once_and_never_after_its_end(start: Start) -> None:
     assert shift.held.let_go(held)
     assert not shift.held.let_go(held)
     assert shift.running() == 1
+    row = shift.database.one("SELECT released_at IS NOT NULL AS was_held FROM rvpxbverification_request_data")
+    assert row == {"was_held": 1}
 
 
 def test_let_go_and_never_sent_it_is_swept_up(start: Start) -> None:

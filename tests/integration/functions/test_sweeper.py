@@ -9,6 +9,7 @@ from core.states import State
 from core.work_records import Claimed, WorkRecords
 from sweeper.stuck_records import Stuck, StuckRecords
 from sweeper.sweep import sweep
+from sweeper.unfinished import Unfinished, look
 from tests.fakes.queues import InMemoryQueue, both_lanes
 from tests.fakes.requests import accepted
 
@@ -149,3 +150,22 @@ def test_final_is_never_swept(bench: Bench) -> None:
     bench.work.finish_with_failure(bench.claim(), State.ACCEPTED, State.REJECTED, code="x", detail="y")
     bench.pass_time(4000)
     assert bench.sweep() == []
+
+
+def test_what_is_under_way_is_counted_by_lane_and_what_is_held_or_final_is_not(database: Database) -> None:
+    assert look(database) == Unfinished(interactive=0, bulk=0, oldest_s=0)
+    ids = [accepted(database) for _ in range(5)]
+    older, bulk, held, let_go, final = ids
+    for inspection_id, change in {
+        older: "accepted_at = accepted_at - INTERVAL 90 SECOND, state = 'prechecked'",
+        bulk: "lane = 'bulk', accepted_at = accepted_at - INTERVAL 1 DAY",
+        held: "held_until = UTC_TIMESTAMP(6) + INTERVAL 1 HOUR, accepted_at = accepted_at - INTERVAL 1 DAY",
+        let_go: "released_at = UTC_TIMESTAMP(6) - INTERVAL 5 SECOND, accepted_at = accepted_at - INTERVAL 1 DAY",
+        final: "state = 'passed', accepted_at = accepted_at - INTERVAL 1 DAY",
+    }.items():
+        database.execute(
+            f"UPDATE rvpxbverification_request_data SET {change} WHERE inspection_id = %s", (inspection_id,)
+        )
+    found = look(database)
+    assert (found.interactive, found.bulk) == (2, 1)
+    assert 90 <= found.oldest_s < 120

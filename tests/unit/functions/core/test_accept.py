@@ -14,6 +14,7 @@ from core.states import State
 from core.storage import photo_key
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import request_body
+from tests.fakes.metrics import counted
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import photo
 from tests.fakes.queues import InMemoryQueue, both_lanes
@@ -63,6 +64,7 @@ def test_a_request_that_ended_with_an_earlier_verdict_is_not_queued() -> None:
     assert acceptance.reused_from == "insp_earlier"
     assert acceptance.stored is not None
     assert acceptance.stored.content_hash is not None
+    assert (counted("InspectionsAccepted"), counted("InspectionsReused")) == ([1.0], [1.0])
 
 
 def test_photos_then_row_then_message() -> None:

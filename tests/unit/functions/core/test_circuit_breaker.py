@@ -54,9 +54,9 @@ def test_after_the_cooldown_one_probe_goes_through() -> None:
     clock.sleep(0.1)
     probe = admitted(breaker)
     assert [breaker.admit() for _ in range(3)] == [None] * 3
-    breaker.succeeded(probe)
+    assert breaker.succeeded(probe), "this success closed it"
     assert breaker.state is Circuit.CLOSED
-    assert breaker.admit() is not None
+    assert not breaker.succeeded(admitted(breaker)), "it was closed before"
 
 
 def test_failed_probes_make_the_cooldown_longer_up_to_a_bound() -> None:

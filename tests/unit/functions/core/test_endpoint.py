@@ -26,6 +26,7 @@ from core.errors import DeadlineExceeded
 from core.settings import EndpointSettings
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_endpoint import HttpEndpoint, serving
+from tests.fakes.metrics import counted
 
 ID = "insp_" + "a" * 26
 
@@ -316,6 +317,8 @@ def test_an_endpoint_that_failed_again_and_again_is_not_asked() -> None:
     first.error = None
     clock.sleep(2 * COOLDOWN_S)
     assert [endpoint.invoke(b"x", ID).served_by for _ in range(2)] == ["first", "first"]
+    changes = {name: sum(counted(f"EndpointCircuit{name}")) for name in ("sOpened", "sClosed", "Refusals")}
+    assert changes == {"sOpened": 2, "sClosed": 1, "Refusals": FAILURES_TO_OPEN}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from core.usage import Limit
 from inspections import app
 from tests.fakes.api_gateway import Answer, FakeContext, read_answer, rest_event
 from tests.fakes.database import FakeDatabase
+from tests.fakes.metrics import counted
 from tests.fakes.s3_client import photo_uploads
 from tests.fakes.usage import FixedUsage, allowance
 
@@ -115,3 +116,4 @@ def test_no_place_for_who_may_not_ask(route: Route) -> None:
     route.usage.fixed = allowance(limits=(Limit("day", most=1, used=1, window_s=86400, resets_in_s=60),))
     answer = route.post({"count": 1})
     assert (answer.status, answer.json["code"]) == (429, QuotaExceeded.code)
+    assert counted("LimitRefusals") == [1.0]

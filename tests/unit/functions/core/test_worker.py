@@ -19,6 +19,7 @@ from core.worker import Advanced, Ended, Judged, Outcome, StageWorker, UnknownIn
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.inspections import claimed
+from tests.fakes.metrics import counted
 from tests.fakes.queues import InMemoryQueue, both_lanes
 
 ID = new_identifier("insp")
@@ -131,6 +132,7 @@ def test_what_may_pass_is_tried_again_by_a_new_message() -> None:
     ((sent, delay_s),) = bench.own.sent
     assert sent == claim.inspection_id
     assert 4 <= delay_s <= 8
+    assert counted("StagesTriedAgain") == [1.0]
 
 
 def test_what_is_away_counts_no_attempt_however_long_it_is() -> None:
