@@ -1,4 +1,4 @@
-"""Where `scrutineer up` leaves its address and key for other commands of the same user, and takes them away again."""
+"""Where `scrutineer up` leaves its address, key and logs for other commands of the same user, and takes them away."""
 
 import json
 import os
@@ -14,6 +14,7 @@ FILE = Path(".local") / "stack.json"
 class RunningStack:
     url: str
     key: str
+    logs: str = ""
 
 
 @contextmanager

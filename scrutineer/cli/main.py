@@ -21,6 +21,7 @@ from scrutineer.cli import (
     inspect,
     keys,
     members,
+    metrics,
     migrate,
     plans,
     roles,
@@ -52,6 +53,7 @@ app.command("migrate")(migrate.migrate)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("whoami")(whoami.whoami)
 app.command("hours")(hours.hours)
+app.command("metrics")(metrics.metrics)
 app.command("roles")(roles.roles)
 for group in (batch, clients, keys, members, plans, usage, audit, gateway, webhooks, dead_letters):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2].replace("_", "-"))

@@ -59,7 +59,7 @@ def started(
         function_environment={teller: {"OUTWARD_LOCAL": f"127.0.0.1:{LISTENS_AT}"} for teller in TELLERS},
     )
     with LocalStack(settings, progress=progress) as stack:
-        yield stack, RunningStack(url=stack.url, key=first_key(stack))
+        yield stack, RunningStack(url=stack.url, key=first_key(stack), logs=str(stack.logs.resolve()))
 
 
 def check_model(folder: Path, family: str) -> None:

@@ -1,12 +1,15 @@
-"""No key, photo or item text in any log line of any part."""
+"""No key, photo or item text in any log line of any part; and what is counted there is what docs/operate.md tells."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 
+from scrutineer.counted import counted_in
 from scrutineer.local.stack import LocalStack
+from tests.told_metrics import told_metrics
 
 
 def test_logs_hold_ids_and_measurements_only(
@@ -33,3 +36,40 @@ def test_the_published_version_serves_and_every_line_names_it(
     (line,) = [line for line in (stack.logs / "AuthorizerFunction.log").read_text().splitlines() if "refused" in line]
     told = json.loads(line)
     assert (told["version"], told["settings"]) == ("1", "1")
+
+
+def test_what_is_counted_is_what_the_page_tells(
+    stack: LocalStack, client: httpx.Client, body: dict[str, Any], final: Callable[..., dict[str, Any]]
+) -> None:
+    accepted = client.post("/v1/inspections", json=body).json()
+    final(accepted["id"])
+    told = told_metrics()
+    deadline = time.monotonic() + 20
+    while True:
+        found = counted_in(stack.logs)
+        names = {each.metric for each in found}
+        if {
+            "InspectionsFinal",
+            "InteractiveUnfinished",
+            "OldestWebhookOverdue",
+        } <= names or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    assert {"InspectionsAccepted", "InspectionsFinal", "InspectionsLate", "InspectionTime", "EndpointCalls"} <= names
+    assert {"InteractiveUnfinished", "OldestWebhookOverdue"} <= names
+    strange = [each for each in found if tuple(each.of.items()) not in told.get(each.metric, set())]
+    assert strange == []
+
+
+def test_every_line_of_a_function_is_json(stack: LocalStack) -> None:
+    """Libraries' lines too, which Lambda writes; START and END are Lambda's own."""
+    lines = [
+        line
+        for path in stack.logs.glob("*Function.log")
+        for line in path.read_text(errors="replace").splitlines()
+        if '"level"' in line or '"_aws"' in line
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        written = json.loads(line)
+        assert "_aws" in written or {"level", "message", "timestamp"} <= set(written), line

@@ -17,14 +17,24 @@ class Looked(NamedTuple):
     dimensions: tuple[tuple[str, str], ...]
 
 
-def filled(value: Any) -> str:
-    """A Ref or Sub with each parameter's name in place of its value, but for those in VALUES."""
-    if isinstance(value, str):
-        return value
-    if "Ref" in value:
-        return VALUES.get(value["Ref"], str(value["Ref"]))
-    text = re.sub(r"\$\{([^!}][^}]*)}", lambda match: VALUES.get(match[1], match[1]), value["Fn::Sub"])
-    return text.replace("${!", "${")
+def filled(value: Any, condition: bool = True) -> str:
+    """A Ref, Sub or If with each parameter's name in place of its value, but for those in VALUES."""
+    match value:
+        case str():
+            return value
+        case {"Ref": name}:
+            return VALUES.get(name, str(name))
+        case {"Fn::If": [_, one, other]}:
+            return filled(one if condition else other, condition)
+        case {"Fn::Sub": [str(text), Mapping() as own]}:
+            own = {name: filled(each, condition) for name, each in own.items()}
+        case {"Fn::Sub": str(text)}:
+            own = {}
+        case _:
+            raise ValueError(f"not read here: {value}")
+    known: dict[str, str] = {**VALUES, **own}
+    put: str = re.sub(r"\$\{([^!}][^}]*)}", lambda match: known.get(match[1], str(match[1])), text)
+    return put.replace("${!", "${")
 
 
 def alarms(template: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -39,12 +49,15 @@ def alarms(template: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def looked_at(alarm: Mapping[str, Any]) -> Iterator[Looked]:
     for source in [alarm, *(each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each)]:
         if "MetricName" in source:
-            dimensions = tuple((each["Name"], filled(each["Value"])) for each in source["Dimensions"])
-            yield Looked(filled(source["Namespace"]), source["MetricName"], dimensions)
+            named = source["Dimensions"]
+            for way in named["Fn::If"][1:] if isinstance(named, Mapping) else [named]:
+                dimensions = tuple((each["Name"], filled(each["Value"])) for each in way)
+                yield Looked(filled(source["Namespace"]), source["MetricName"], dimensions)
 
 
-def dashboard_body(template: Mapping[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(filled(template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]))
+def dashboard_body(template: Mapping[str, Any], condition: bool) -> dict[str, Any]:
+    text = filled(template["Resources"]["Dashboard"]["Properties"]["DashboardBody"], condition)
+    body: dict[str, Any] = json.loads(text)
     return body
 
 

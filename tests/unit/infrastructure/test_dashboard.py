@@ -24,9 +24,9 @@ COLUMNS = 24
 TYPES = {"alarm", "log", "metric", "text"}
 
 
-@pytest.fixture(scope="module")
-def body(nested: Mapping[str, Any]) -> dict[str, Any]:
-    return dashboard_body(nested["dashboard.yaml"])
+@pytest.fixture(scope="module", params=[True, False], ids=["components", "variants"])
+def body(nested: Mapping[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dashboard_body(nested["dashboard.yaml"], bool(request.param))
 
 
 def test_widgets_lie_side_by_side(body: Mapping[str, Any]) -> None:
@@ -140,6 +140,6 @@ def test_logs_are_read_from_groups_that_are_there(
         if resource["Type"] == "AWS::Logs::QueryDefinition"
         for group in resource["Properties"]["LogGroupNames"]
     }
-    asked |= set(re.findall(r"SOURCE '([^']+)'", template["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+    asked |= set(re.findall(r"SOURCE '([^']+)'", template["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][0]))
     assert asked <= there
     assert json.dumps(body).count("SOURCE") >= 3
