@@ -90,6 +90,4 @@ def searched(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """(namespace, dimension, metric) of each SEARCH."""
     for widget in body["widgets"]:
         for *_, options in metric_lines(widget):
-            yield from re.findall(
-                r"""SEARCH\('\{([^,}]+),([^}]+)} MetricName="([^"]+)"'""", options.get("expression", "")
-            )
+            yield from re.findall(r"""SEARCH\('\{"([^"]+)",(\w+)} MetricName="(\w+)"'""", options.get("expression", ""))
