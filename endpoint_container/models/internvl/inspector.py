@@ -1,36 +1,30 @@
-"""The inspect task on InternVL, and the loaded model that offers it."""
+"""The inspect task on InternVL."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import torch
 from transformers import InternVLForConditionalGeneration
 
 from models.checkpoint.accelerator import Stopwatch, accelerator_errors
 from models.closer_look import closer_look, joined
-from models.description import check_description
 from models.errors import EndpointError
-from models.generation.sample import sample_request
-from models.inspection import Inspection, InspectionResult, Question, Usage, check_answers, most_probable
-from models.interface import CacheCounts, Cost, FollowUp, ModelIdentity, TaskRunner
+from models.inspection import Inspection, InspectionResult, Question, Usage, most_probable
+from models.interface import Cost, FollowUp, ModelIdentity
 from models.internvl.attention import continue_causally
 from models.internvl.calibration import Calibration
-from models.internvl.describer import Explanation, InternVLDescriber, InternVLExplainer, explained
+from models.internvl.describer import Explanation, InternVLExplainer, explained
 from models.internvl.encoding import EncodedPrompt, PromptEncoder
-from models.internvl.golden import Golden
 from models.internvl.grouping import Start, group_prompts
 from models.internvl.photo_features import PhotoFeatures, PreparedPhoto, photo_key
 from models.internvl.preprocessing import Preprocessing
-from models.internvl.sample import sample_inspection
 from models.internvl.scoring import answer_logits, probabilities
 from models.internvl.seen_photos import SeenKey, SeenPhotos, size_bytes
 from models.internvl.shared_prefix import KeyValues, SharedPrefixes
 from models.internvl.tiling import Grid, tile_count
 from models.photo import Photo
-from models.writing import write
 
 LOGGER = logging.getLogger(__name__)
 # Positions that pass the language model together: bounds its memory, and more make neither CPU nor GPU faster.
@@ -238,48 +232,3 @@ class CloserLooks:
 
     def run_batch(self, batch: Sequence[PreparedInspection]) -> list[InspectionResult]:
         return self._inspector.run_batch(batch)
-
-
-class InternVL:
-    """A loaded InternVL checkpoint: one model, the tasks it offers; without a describer it does not write."""
-
-    def __init__(
-        self,
-        inspector: InternVLInspector,
-        golden: Golden | None = None,
-        describer: InternVLDescriber | None = None,
-    ) -> None:
-        self.identity = inspector.identity
-        self.golden = golden
-        self.inspector = inspector
-        self.describer = describer
-        self.writer = None if describer is None else describer.writer
-        self.tasks: Mapping[str, TaskRunner[Any, Any, Any]] = {"inspect": inspector}
-        if describer is not None:
-            self.tasks = {**self.tasks, "describe": describer}
-
-    @property
-    def caches(self) -> Mapping[str, CacheCounts]:
-        inspector = self.inspector
-        return {
-            "photo": inspector.features.cache.counts,
-            "prefix": inspector.prefixes.cache.counts,
-            "seen": inspector.seen.cache.counts,
-        }
-
-    def self_test(self) -> None:
-        """Inspect the artifact's golden photos, or a grey one where it has none.
-
-        Raises `model_output_invalid` unless probabilities come out, LoadError unless they are the pinned ones.
-        """
-        if self.golden is None:
-            LOGGER.warning("no_golden_photo")
-        inspection = sample_inspection() if self.golden is None else self.golden.inspection
-        result = self.inspector.run(self.inspector.prepare(inspection))
-        check_answers(inspection.questions, result.answers)
-        if self.golden is not None:
-            self.golden.check(result)
-        if self.describer is not None:
-            request = sample_request()
-            written = write(self.describer.writer, self.describer.run(self.describer.prepare(request)))
-            check_description(request, written)

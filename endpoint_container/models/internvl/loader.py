@@ -24,7 +24,8 @@ from models.internvl.calibration import read_calibration
 from models.internvl.describer import InternVLDescriber, InternVLExplainer
 from models.internvl.encoding import PromptEncoder
 from models.internvl.golden import read_golden
-from models.internvl.inspector import InternVL, InternVLInspector
+from models.internvl.inspector import InternVLInspector
+from models.internvl.loaded import InternVL
 from models.internvl.photo_features import PhotoFeatures
 from models.internvl.preprocessing import Preprocessing, read_preprocessing
 from models.internvl.seen_photos import SeenPhotos

@@ -7,7 +7,7 @@ import pytest
 
 from models.inspection import Inspection, Question
 from models.interface import ModelOptions
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import load
 from models.photo import Photo, read_header
 

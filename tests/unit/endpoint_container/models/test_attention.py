@@ -18,7 +18,7 @@ from models.interface import ModelOptions
 from models.internvl import inspector as inspector_module
 from models.internvl import scoring
 from models.internvl.attention import attend
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import load
 from tests.unit.endpoint_container.models.test_batching import TOLERANCE, furthest
 

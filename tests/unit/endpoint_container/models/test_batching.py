@@ -15,7 +15,7 @@ from models.interface import BatchRunner, ModelOptions
 from models.internvl import inspector as inspector_module
 from models.internvl.encoding import EncodedPrompt, EncodedQuestion
 from models.internvl.grouping import MAX_PADDING, Start, group_prompts
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import load
 
 TOLERANCE = 1e-4

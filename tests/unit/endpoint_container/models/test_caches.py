@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.byte_cache import ByteCache
 from models.inspection import Inspection
 from models.interface import CacheCounts, CachingModel, ModelOptions
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import load
 from models.internvl.photo_features import photo_key
 from models.photo import Photo

@@ -11,7 +11,8 @@ from models.closer_look import closer_look, joined, margin
 from models.inspection import Answer, Inspection, InspectionResult, Question, Usage, check_answers
 from models.interface import FollowingRunner
 from models.internvl.calibration import Calibration
-from models.internvl.inspector import InternVL, InternVLInspector
+from models.internvl.inspector import InternVLInspector
+from models.internvl.loaded import InternVL
 from tests.unit.endpoint_container.models.test_batching import TOLERANCE, furthest
 
 IDS = ("a", "b", "c")

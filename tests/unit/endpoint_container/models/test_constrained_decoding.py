@@ -15,7 +15,7 @@ from transformers import GotOcr2ImageProcessorPil, InternVLForConditionalGenerat
 
 from models.inspection import Answer, Inspection, Question
 from models.interface import ModelOptions
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import load
 from models.internvl.prompt import LETTERS, item_block, photo_block, question_suffix, shared_prefix
 

@@ -14,7 +14,7 @@ from models.description import REPORT_FIELDS, DescriptionRequest, DescriptionRes
 from models.errors import EndpointError
 from models.inspection import Inspection, InspectionResult
 from models.interface import ModelOptions
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import load
 from models.internvl.prompt import item_block, photo_block
 from models.internvl.wording import SYSTEM, TURN, InternVLWording

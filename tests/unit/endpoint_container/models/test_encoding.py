@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.errors import EndpointError, LoadError
 from models.inspection import Inspection, Question
 from models.internvl.encoding import PromptEncoder, control_tokens
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.prompt import item_block, photo_block, shared_prefix
 
 

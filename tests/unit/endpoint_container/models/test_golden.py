@@ -14,7 +14,7 @@ from models.errors import LoadError
 from models.inspection import Inspection
 from models.interface import ModelOptions
 from models.internvl.golden import read_golden
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import load
 from tests.unit.endpoint_container.checkpoints import write_manifest
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from models.errors import LoadError
 from models.interface import ModelOptions
-from models.internvl.inspector import InternVL
+from models.internvl.loaded import InternVL
 from models.internvl.loader import choose_device, load
 from models.internvl.preprocessing import read_preprocessing
 

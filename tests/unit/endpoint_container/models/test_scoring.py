@@ -13,7 +13,8 @@ from transformers import GotOcr2ImageProcessorPil
 from models.errors import EndpointError
 from models.inspection import Answer, Inspection, InspectionResult, Question, check_answers
 from models.internvl.calibration import Calibration
-from models.internvl.inspector import InternVL, InternVLInspector, PreparedInspection
+from models.internvl.inspector import InternVLInspector, PreparedInspection
+from models.internvl.loaded import InternVL
 from models.internvl.photo_features import VISION_BATCH
 from models.internvl.prompt import LETTERS, item_block, photo_block, question_suffix, shared_prefix
 from models.internvl.scoring import probabilities
