@@ -11,9 +11,11 @@ from scrutineer.cli import (
     bootstrap,
     cancel,
     clients,
+    compare,
     dead_letters,
     demo,
     describe,
+    doctor,
     embed,
     events,
     gateway,
@@ -23,6 +25,7 @@ from scrutineer.cli import (
     members,
     metrics,
     migrate,
+    plan,
     plans,
     roles,
     smoke,
@@ -50,6 +53,9 @@ app.command("describe")(describe.describe)
 app.command("demo")(demo.demo)
 app.command("smoke")(smoke.smoke)
 app.command("migrate")(migrate.migrate)
+app.command("doctor")(doctor.doctor)
+app.command("plan")(plan.plan)
+app.command("compare")(compare.compare)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("whoami")(whoami.whoami)
 app.command("hours")(hours.hours)

@@ -1,0 +1,1 @@
+"""A deployment as an operator's machine knows it: what is asked for, what is there, what it costs."""

@@ -1,0 +1,53 @@
+"""What the doctor looks at: one module a subject, each a few checks that yield findings."""
+
+from scrutineer.deployment.checks import (
+    credentials,
+    database,
+    deployed,
+    drift,
+    inputs,
+    leftovers,
+    offers,
+    parameters,
+    quotas,
+    timeouts,
+)
+from scrutineer.deployment.doctor import Check, Need, Phase
+
+CHECKS = (
+    Check("parameters", Phase.BOTH, Need.FILES, parameters.parameters),
+    Check("values", Phase.BOTH, Need.FILES, parameters.values),
+    Check("template", Phase.BEFORE, Need.FILES, parameters.template),
+    Check("timeouts", Phase.BEFORE, Need.FILES, timeouts.in_template),
+    Check("reserved concurrency", Phase.BEFORE, Need.FILES, quotas.reserved_for_queues),
+    Check("credentials", Phase.BOTH, Need.ACCOUNT, credentials.credentials),
+    Check("region", Phase.BEFORE, Need.FILES, parameters.one_region),
+    Check("permissions", Phase.BEFORE, Need.ACCOUNT, credentials.permissions),
+    Check("stack", Phase.BEFORE, Need.ACCOUNT, deployed.state),
+    Check("zones", Phase.BEFORE, Need.ACCOUNT, offers.zones),
+    Check("instance type", Phase.BEFORE, Need.ACCOUNT, offers.instance_types),
+    Check("database class", Phase.BEFORE, Need.ACCOUNT, offers.database_class),
+    Check("service endpoints", Phase.BEFORE, Need.ACCOUNT, offers.service_endpoints),
+    Check("gpu quota", Phase.BEFORE, Need.ACCOUNT, quotas.gpu_instances),
+    Check("lambda concurrency", Phase.BEFORE, Need.ACCOUNT, quotas.lambda_concurrency),
+    Check("quotas", Phase.BEFORE, Need.ACCOUNT, quotas.network_and_database),
+    Check("image", Phase.BEFORE, Need.ACCOUNT, inputs.image),
+    Check("artifact", Phase.BEFORE, Need.ACCOUNT, inputs.artifact),
+    Check("photo buckets", Phase.BEFORE, Need.ACCOUNT, inputs.photo_buckets),
+    Check("certificate", Phase.BEFORE, Need.ACCOUNT, inputs.certificate),
+    Check("gateway logs", Phase.BEFORE, Need.ACCOUNT, deployed.gateway_account),
+    Check("deployed", Phase.AFTER, Need.STACK, deployed.settled),
+    Check("parameters deployed", Phase.AFTER, Need.STACK, deployed.parameters),
+    Check("timeouts deployed", Phase.AFTER, Need.STACK, timeouts.in_stack),
+    Check("endpoint", Phase.AFTER, Need.STACK, deployed.endpoint),
+    Check("model", Phase.AFTER, Need.STACK, deployed.model),
+    Check("database proxy", Phase.AFTER, Need.STACK, database.proxy),
+    Check("database", Phase.AFTER, Need.GATEWAY, database.reachable),
+    Check("migrations", Phase.AFTER, Need.FILES, database.migrations),
+    Check("gateway records", Phase.AFTER, Need.GATEWAY, database.records),
+    Check("drift", Phase.AFTER, Need.STACK, drift.drift),
+    Check("scalable targets", Phase.BOTH, Need.ACCOUNT, leftovers.scalable_targets),
+    Check("leftovers", Phase.BOTH, Need.ACCOUNT, leftovers.billed),
+    Check("endpoint logs", Phase.AFTER, Need.ACCOUNT, leftovers.endpoint_logs),
+)
+"""In the order in which one would look."""

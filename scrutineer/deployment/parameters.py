@@ -1,0 +1,94 @@
+"""Parameters judged as CloudFormation would, without it: by the template's own patterns, bounds and Rules."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scrutineer.local.errors import LocalStackError
+from scrutineer.local.intrinsics import Resolver
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Of one parameter, or of several together, which `name` then leaves empty."""
+
+    name: str
+    text: str
+
+
+def effective(template: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, str]:
+    """Every parameter's value as text; one with neither a value nor a default is not in it."""
+    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    values = {name: _text(each["Default"]) for name, each in declared.items() if "Default" in each}
+    return {**values, **{name: value for name, value in overrides.items() if name in declared}}
+
+
+def complaints(template: Mapping[str, Any], overrides: Mapping[str, str]) -> Iterator[Complaint]:
+    """What CloudFormation would refuse. A value is not repeated where the template says NoEcho."""
+    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    for name in sorted(set(overrides) - set(declared)):
+        yield Complaint(name, "the template has no such parameter")
+    values = effective(template, overrides)
+    for name, declaration in declared.items():
+        if name not in values:
+            yield Complaint(name, "is missing, and has no default")
+        elif reason := refused(declaration, values[name]):
+            shown = "its value" if declaration.get("NoEcho") else repr(values[name])
+            yield Complaint(name, f"{shown} {reason}")
+    yield from _broken_rules(template, values)
+
+
+def refused(declaration: Mapping[str, Any], value: str) -> str | None:
+    """Why CloudFormation would not take the value, or None."""
+    allowed = [_text(each) for each in declaration.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"must be one of {', '.join(allowed)}"
+    pattern = declaration.get("AllowedPattern")
+    if pattern and not re.fullmatch(pattern, value):
+        return str(declaration.get("ConstraintDescription", f"must match {pattern}"))
+    if declaration.get("Type") == "Number":
+        return _number_refused(declaration, value)
+    least, most = declaration.get("MinLength"), declaration.get("MaxLength")
+    if (least is not None and len(value) < int(least)) or (most is not None and len(value) > int(most)):
+        return f"must have {least or 0} to {most or 'any number of'} characters"
+    return None
+
+
+def _number_refused(declaration: Mapping[str, Any], value: str) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return "must be a number"
+    least, most = declaration.get("MinValue"), declaration.get("MaxValue")
+    if least is not None and number < float(least):
+        return f"must be at least {least}"
+    if most is not None and number > float(most):
+        return f"must be at most {most}"
+    return None
+
+
+def _broken_rules(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[Complaint]:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html"""
+    resolver = Resolver({}, values, _NoResources())
+    for name, rule in (template.get("Rules") or {}).items():
+        try:
+            if "RuleCondition" in rule and not resolver.resolve(rule["RuleCondition"]):
+                continue
+            for assertion in rule["Assertions"]:
+                if not resolver.resolve(assertion["Assert"]):
+                    yield Complaint("", str(assertion.get("AssertDescription", f"the rule {name} does not hold")))
+        except LocalStackError as error:
+            yield Complaint("", f"the rule {name} can't be judged here: {error}")
+
+
+class _NoResources:
+    def ref(self, logical_id: str) -> Any:
+        raise KeyError(logical_id)
+
+    def get_att(self, logical_id: str, attribute: str) -> Any:
+        raise KeyError(f"{logical_id}.{attribute}")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
