@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,7 +93,7 @@ def plan(
         out.print_json(json.dumps(answer))
         return
     _show_changes(changed, counted, why)
-    _show_costs(costs, uses, where, endpoint_seconds)
+    _show_costs(costs, uses, where, endpoint_seconds, open_hours(subject.parameters))
 
 
 def _changes(
@@ -142,7 +143,7 @@ def _show_changes(changed: "list[Change] | None", counted: list[dict[str, Any]],
     show_rows(out, [asdict(each) for each in changed], CHANGES, none="Nothing.")
 
 
-def _show_costs(costs: "list[Cost]", uses: "list[Use]", region: str | None, endpoint_s: float) -> None:
+def _show_costs(costs: "list[Cost]", uses: "list[Use]", region: str | None, endpoint_s: float, open_h: float) -> None:
     from scrutineer.deployment.costs import total
     from scrutineer.deployment.prices import HOURS, price_elsewhere
 
@@ -162,7 +163,7 @@ def _show_costs(costs: "list[Cost]", uses: "list[Use]", region: str | None, endp
     rows = [
         {
             "what": each.what,
-            "number": f"{each.count:g}" + (f" to {each.most:g}" if each.most != each.count else ""),
+            "number": _number(each),
             "hourly": _usd(each.hourly_usd),
             "most": _usd(each.most_hourly_usd),
             "date": each.price.date if each.price else "",
@@ -172,10 +173,14 @@ def _show_costs(costs: "list[Cost]", uses: "list[Use]", region: str | None, endp
     ]
     show_rows(out, rows, columns, none="Nothing that bills by the hour.")
     now, most = total([each.hourly_usd for each in costs]), total([each.most_hourly_usd for each in costs])
+    closed = total([each.closed_hourly_usd for each in costs])
     unknown = sum(each.price is None for each in costs)
-    beside = f", and {unknown} whose price is unknown" if unknown else ""
+    while_closed = f", {closed:.3f} while the service is closed" if closed != now else ""
+    beside = f". To it come {unknown} whose price is unknown" if unknown else ""
+    a_day = open_h * now + (24 - open_h) * closed
     out.print(
-        f"\nKnown: {now:.3f} USD an hour ({now * HOURS['month']:.0f} a month), at most {most:.3f}{beside}.",
+        f"\nKnown: {now:.3f} USD an hour{while_closed}, at most {most:.3f}; "
+        f"{a_day * HOURS['month'] / 24:.0f} a month at {open_h:g} h a day{beside}.",
         markup=False,
         soft_wrap=True,
     )
@@ -197,12 +202,41 @@ def _show_costs(costs: "list[Cost]", uses: "list[Use]", region: str | None, endp
     out.print(f"\nKnown: {total([each.usd for each in uses]):.3f} USD.", markup=False)
 
 
+def open_hours(parameters: Mapping[str, str]) -> float:
+    """Hours a day between ServiceOpens and ServiceCloses, 24 where these are the same or not there."""
+    opens, closes = (
+        60 * int(hour) + int(minute)
+        for hour, _, minute in (
+            parameters.get(name, "00:00").partition(":") for name in ("ServiceOpens", "ServiceCloses")
+        )
+    )
+    return ((closes - opens) % (24 * 60) or 24 * 60) / 60
+
+
+def _number(cost: "Cost") -> str:
+    """Open, and in brackets what differs from it."""
+    more = [
+        words
+        for words in (
+            f"closed {cost.closed:g}" if cost.closed != cost.count else "",
+            f"at most {cost.most:g}" if cost.most != cost.count else "",
+        )
+        if words
+    ]
+    return f"{cost.count:g}" + (f" ({', '.join(more)})" if more else "")
+
+
 def _usd(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.4f}"
 
 
 def _hourly(cost: "Cost") -> dict[str, Any]:
-    return {**asdict(cost), "hourly_usd": cost.hourly_usd, "most_hourly_usd": cost.most_hourly_usd}
+    return {
+        **asdict(cost),
+        "hourly_usd": cost.hourly_usd,
+        "closed_hourly_usd": cost.closed_hourly_usd,
+        "most_hourly_usd": cost.most_hourly_usd,
+    }
 
 
 def _used(use: "Use") -> dict[str, Any]:

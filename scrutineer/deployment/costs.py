@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from scrutineer.deployment.instances import endpoint_instances
 from scrutineer.deployment.prices import Price, price
 from scrutineer.deployment.resources import Expected, of_type
 
@@ -12,17 +13,23 @@ STANDBY = 2  # instance and storage are there twice
 
 @dataclass(frozen=True)
 class Cost:
-    """`count` of `item` all the time, and `most` when everything that scales is at its largest."""
+    """`count` of `item` while the service is open, `closed` while it is not, `most` when all that scales is at its
+    largest."""
 
     what: str
     item: str
     count: float
     most: float
+    closed: float
     price: Price | None
 
     @property
     def hourly_usd(self) -> float | None:
         return None if self.price is None else self.count * self.price.hourly_usd
+
+    @property
+    def closed_hourly_usd(self) -> float | None:
+        return None if self.price is None else self.closed * self.price.hourly_usd
 
     @property
     def most_hourly_usd(self) -> float | None:
@@ -48,11 +55,17 @@ class Use:
 def standing_costs(resources: list[Expected], region: str | None) -> list[Cost]:
     """One line for each kind of thing that bills by its existence; things of one kind are counted together."""
     found: dict[str, Cost] = {}
+    for instances in endpoint_instances(resources):
+        first = instances.types[0]
+        others = f" (or {', '.join(instances.types[1:])})" if instances.types[1:] else ""
+        item = f"endpoint:{first}"
+        found[item] = Cost(
+            f"endpoint {first}{others}", item, instances.open, instances.most, instances.closed, price(item, region)
+        )
     for what, item, count, most in _items(resources):
-        before = found.get(item)
-        if before is not None:
-            count, most = count + before.count, most + before.most
-        found[item] = Cost(what, item, count, most, price(item, region))
+        before = found.get(item, Cost(what, item, 0, 0, 0, None))
+        always = count + before.closed
+        found[item] = Cost(what, item, count + before.count, most + before.most, always, price(item, region))
     return list(found.values())
 
 
@@ -95,7 +108,6 @@ def total(values: Sequence[float | None]) -> float:
 
 def _items(resources: list[Expected]) -> Iterator[tuple[str, str, float, float]]:
     tasks = {each.path: each.properties for each in of_type(resources, "AWS::ECS::TaskDefinition")}
-    scaled = _largest(resources)
     for each in resources:
         properties = each.properties
         match each.type:
@@ -114,16 +126,10 @@ def _items(resources: list[Expected]) -> Iterator[tuple[str, str, float, float]]
                 yield "GB of the database", "database-storage-gb", storage, storage
             case "AWS::RDS::DBProxy":
                 yield "database proxy (by the vCPUs of the database)", "database-proxy", 1, 1
-            case "AWS::SageMaker::EndpointConfig":
-                for variant in properties.get("ProductionVariants") or []:
-                    scaling = variant.get("ManagedInstanceScaling") or {}
-                    first = float(variant.get("InitialInstanceCount") or scaling.get("MinInstanceCount") or 0)
-                    most = max(first, float(scaling.get("MaxInstanceCount") or 0), scaled.get("sagemaker", 0))
-                    yield f"endpoint {variant['InstanceType']}", f"endpoint:{variant['InstanceType']}", first, most
             case "AWS::ECS::Service":
                 task = tasks.get(str(properties.get("TaskDefinition")), {})
                 first = float(properties.get("DesiredCount") or 1)
-                most = max(first, scaled.get("ecs", 0))
+                most = max(first, _largest_service(resources))
                 vcpu, gb = float(task.get("Cpu") or 0) / VCPU_UNITS, float(task.get("Memory") or 0) / GB_UNITS
                 yield "vCPUs on Fargate", "fargate-vcpu", first * vcpu, most * vcpu
                 yield "GB on Fargate", "fargate-gb", first * gb, most * gb
@@ -146,12 +152,13 @@ def _items(resources: list[Expected]) -> Iterator[tuple[str, str, float, float]]
                 yield "dashboard", "dashboard", 1, 1
 
 
-def _largest(resources: list[Expected]) -> dict[str, float]:
-    """The most that autoscaling may make of what is counted by instances or tasks."""
-    counted = ("sagemaker:variant:DesiredInstanceCount", "ecs:service:DesiredCount")
-    most: dict[str, float] = {}
-    for target in of_type(resources, "AWS::ApplicationAutoScaling::ScalableTarget"):
-        if target.properties.get("ScalableDimension") in counted:
-            namespace = str(target.properties["ServiceNamespace"])
-            most[namespace] = max(most.get(namespace, 0), float(target.properties.get("MaxCapacity") or 0))
-    return most
+def _largest_service(resources: list[Expected]) -> float:
+    """The most tasks that autoscaling may make of a service."""
+    return max(
+        (
+            float(target.properties.get("MaxCapacity") or 0)
+            for target in of_type(resources, "AWS::ApplicationAutoScaling::ScalableTarget")
+            if target.properties.get("ScalableDimension") == "ecs:service:DesiredCount"
+        ),
+        default=0,
+    )

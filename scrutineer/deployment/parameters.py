@@ -15,6 +15,8 @@ class Complaint:
 
     name: str
     text: str
+    sure: bool = True
+    """False where only CloudFormation itself can tell."""
 
 
 def effective(template: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, str]:
@@ -73,13 +75,23 @@ def _broken_rules(template: Mapping[str, Any], values: Mapping[str, str]) -> Ite
     resolver = Resolver({}, values, _NoResources())
     for name, rule in (template.get("Rules") or {}).items():
         try:
-            if "RuleCondition" in rule and not resolver.resolve(rule["RuleCondition"]):
+            if "RuleCondition" in rule and not resolver.resolve(_plain(rule["RuleCondition"], resolver)):
                 continue
             for assertion in rule["Assertions"]:
-                if not resolver.resolve(assertion["Assert"]):
+                if not resolver.resolve(_plain(assertion["Assert"], resolver)):
                     yield Complaint("", str(assertion.get("AssertDescription", f"the rule {name} does not hold")))
         except LocalStackError as error:
-            yield Complaint("", f"the rule {name} can't be judged here: {error}")
+            yield Complaint("", f"the rule {name} can't be judged here: {error}", sure=False)
+
+
+def _plain(node: Any, resolver: Resolver) -> Any:
+    """Without Fn::Contains, which is a function of rules alone."""
+    if isinstance(node, Mapping):
+        if "Fn::Contains" in node:
+            values, value = resolver.resolve(node["Fn::Contains"])
+            return {"Fn::Equals": [str(value) in [str(each) for each in values], True]}
+        return {name: _plain(member, resolver) for name, member in node.items()}
+    return [_plain(member, resolver) for member in node] if isinstance(node, list) else node
 
 
 class _NoResources:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scrutineer.local.errors import LocalStackError
-from scrutineer.local.intrinsics import Resolver
+from scrutineer.local.intrinsics import NO_VALUE, Resolver
 from scrutineer.local.resource_rules import NESTED_TYPES
 from scrutineer.local.translation import parameter_values, translate
 
@@ -33,6 +33,15 @@ def of_type(resources: list[Expected], resource_type: str) -> list[Expected]:
     return [resource for resource in resources if resource.type == resource_type]
 
 
+def function_of(resources: Mapping[str, Expected], reference: Any) -> str:
+    """The path of the function that a name, an ARN or an alias means; `resources` are by their path."""
+    path = str(reference).removesuffix(".Arn")
+    found = resources.get(path)
+    if found is not None and found.type == "AWS::Lambda::Alias":
+        return function_of(resources, found.properties.get("FunctionName"))
+    return path
+
+
 class _Stack:
     """One template; for its Resolver it says what Ref and GetAtt of a resource are."""
 
@@ -52,7 +61,7 @@ class _Stack:
             yield Expected(
                 f"{self._prefix}{logical_id}",
                 resource["Type"],
-                {name: _known(self._resolver, value) for name, value in properties.items()},
+                _members(self._resolver, properties),
             )
             child = self._child(logical_id)
             if child is not None:
@@ -100,10 +109,15 @@ def _known(resolver: Resolver, value: Any) -> Any:
     except (LocalStackError, LookupError, ValueError, TypeError):
         pass
     if isinstance(value, Mapping) and not any(str(name) == "Ref" or str(name).startswith("Fn::") for name in value):
-        return {name: _known(resolver, member) for name, member in value.items()}
+        return _members(resolver, value)
     if isinstance(value, list):
-        return [_known(resolver, member) for member in value]
+        return [known for known in (_known(resolver, member) for member in value) if known is not NO_VALUE]
     return None
+
+
+def _members(resolver: Resolver, value: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: _known(resolver, member) for name, member in value.items()}
+    return {name: member for name, member in known.items() if member is not NO_VALUE}
 
 
 def _text(value: Any) -> str:

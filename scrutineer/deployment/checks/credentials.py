@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scrutineer.deployment.creation import ALWAYS, CREATES
+from scrutineer.deployment.creation import ALWAYS, CREATES, NOTHING_MADE
 from scrutineer.deployment.findings import Finding, fail, ok, skipped, warn
 from scrutineer.deployment.subject import Subject
 
@@ -48,8 +48,17 @@ def permissions(subject: Subject) -> Iterator[Finding]:
         yield fail("permissions", f"forbidden to {principal}: {', '.join(denied)}", mend)
     if unsaid:
         yield warn("permissions", f"not allowed on every resource: {', '.join(unsaid)}", mend)
+    unknown = {each.type for each in subject.expected if _makes_unknown(each.type)}
+    if unknown:
+        yield skipped("permissions", f"what making these takes is not known: {', '.join(sorted(unknown))}")
     if not denied and not unsaid:
         yield ok("permissions", f"all {len(decisions)} actions of a deploy are allowed")
+
+
+def _makes_unknown(resource_type: str) -> bool:
+    return (
+        not resource_type.startswith("Custom::") and resource_type not in CREATES and resource_type not in NOTHING_MADE
+    )
 
 
 def _principal(subject: Subject, arn: str) -> str | None:

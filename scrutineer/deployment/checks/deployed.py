@@ -76,7 +76,7 @@ def parameters(subject: Subject) -> Iterator[Finding]:
 
 
 def model(subject: Subject) -> Iterator[Finding]:
-    """Image by digest and the model's files: those that SageMaker runs are those that were asked for."""
+    """Image by digest, the model's files and the digest of its weights are those that were asked for."""
     assert subject.stack is not None
     asked_image, asked_artifact = subject.wants("ModelImage"), subject.wants("ModelArtifact")
     for deployed in subject.stack.of_type("AWS::SageMaker::Model"):
@@ -84,10 +84,16 @@ def model(subject: Subject) -> Iterator[Finding]:
         found = subject.account.ask("sagemaker", "describe_model", ModelName=name)
         container = found.get("PrimaryContainer") or (found.get("Containers") or [{}])[0]
         files = container.get("ModelDataUrl") or _data_source(container)
-        for what, there, asked in (("image", container.get("Image"), asked_image), ("artifact", files, asked_artifact)):
+        digest = (container.get("Environment") or {}).get("MODEL_DIGEST")
+        compared = (
+            ("image", container.get("Image"), asked_image),
+            ("artifact", files, asked_artifact),
+            ("weights' digest", digest, subject.wants("ModelDigest")),
+        )
+        for what, there, asked in compared:
             if asked and there != asked:
                 yield fail("model", f"the {what} deployed is {there}, asked for is {asked}", subject.environment.deploy)
-        if container.get("Image") == asked_image and files == asked_artifact:
+        if all(there == asked or not asked for _, there, asked in compared):
             yield ok("model", f"{name} has the image and the files that are asked for")
 
 

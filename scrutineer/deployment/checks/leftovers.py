@@ -50,7 +50,12 @@ BILLS: Mapping[tuple[str, str], tuple[str, bool, str]] = {
     ("wafv2", "regional"): ("a web ACL", False, "aws wafv2 delete-web-acl …"),
     ("wafv2", "global"): ("a web ACL", False, "aws wafv2 delete-web-acl --scope CLOUDFRONT …"),
 }
-ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
+# By the folder of their log groups: how to list what writes there.
+ENDPOINTS, COMPONENTS = "/aws/sagemaker/Endpoints/", "/aws/sagemaker/InferenceComponents/"
+MODEL_LOGS = {
+    ENDPOINTS: ("list_endpoints", "Endpoints", "EndpointName"),
+    COMPONENTS: ("list_inference_components", "InferenceComponents", "InferenceComponentName"),
+}
 
 
 def scalable_targets(subject: Subject) -> Iterator[Finding]:
@@ -97,17 +102,16 @@ def billed(subject: Subject) -> Iterator[Finding]:
 
 
 def endpoint_logs(subject: Subject) -> Iterator[Finding]:
-    """SageMaker makes an endpoint's log group itself, so no delete takes it away and nothing in it ends."""
-    there = {each["EndpointName"] for each in subject.account.all("sagemaker", "list_endpoints", "Endpoints")}
-    orphans = [
-        each["logGroupName"]
-        for each in subject.account.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=ENDPOINT_LOGS)
-        if each["logGroupName"].removeprefix(ENDPOINT_LOGS) not in there
-    ]
-    for name in orphans[:SHOWN]:
-        yield warn(
-            "endpoint logs", f"{name}: its endpoint is gone", f"aws logs delete-log-group --log-group-name {name}"
-        )
+    """SageMaker makes these log groups itself, so no delete takes them away and nothing in them ends."""
+    orphans = []
+    for folder, (listing, key, name) in MODEL_LOGS.items():
+        there = {each[name] for each in subject.account.all("sagemaker", listing, key)}
+        groups = subject.account.all("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=folder)
+        names = [each["logGroupName"] for each in groups]
+        orphans += [each for each in names if each.removeprefix(folder) not in there]
+    for group in orphans[:SHOWN]:
+        line = f"{group}: what wrote there is gone"
+        yield warn("endpoint logs", line, f"aws logs delete-log-group --log-group-name {group}")
     if not orphans:
         yield ok("endpoint logs", "none without its endpoint")
 
@@ -119,11 +123,7 @@ def _sagemaker(subject: Subject) -> Callable[[str], bool]:
     def exists(resource_id: str) -> bool:
         kind, _, rest = resource_id.partition("/")
         if kind not in there:
-            listing, key, name = (
-                ("list_endpoints", "Endpoints", "EndpointName")
-                if kind == "endpoint"
-                else ("list_inference_components", "InferenceComponents", "InferenceComponentName")
-            )
+            listing, key, name = MODEL_LOGS[ENDPOINTS if kind == "endpoint" else COMPONENTS]
             there[kind] = {each[name] for each in subject.account.all("sagemaker", listing, key)}
         return rest.partition("/")[0] in there[kind]
 

@@ -19,7 +19,8 @@ def parameters(subject: Subject) -> Iterator[Finding]:
     found = list(complaints(subject.template, subject.environment.parameters))
     for complaint in found:
         name = f"{complaint.name}: " if complaint.name else ""
-        yield fail("parameters", f"{name}{complaint.text}", _ask_again(subject))
+        told = fail if complaint.sure else warn
+        yield told("parameters", f"{name}{complaint.text}", _ask_again(subject))
     if not found:
         given, all_of_them = len(subject.environment.parameters), len(subject.template["Parameters"])
         yield ok("parameters", f"{given} given, {all_of_them - given} by default: all as the template takes them")

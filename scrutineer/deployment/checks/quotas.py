@@ -7,7 +7,8 @@ from typing import Any
 
 from scrutineer.deployment.account import CouldNotLook, Refused
 from scrutineer.deployment.findings import Finding, fail, ok, skipped, warn
-from scrutineer.deployment.resources import of_type
+from scrutineer.deployment.instances import endpoint_instances
+from scrutineer.deployment.resources import function_of, of_type
 from scrutineer.deployment.stack import DELETED
 from scrutineer.deployment.subject import Subject
 
@@ -120,10 +121,11 @@ def lambda_concurrency(subject: Subject) -> Iterator[Finding]:
 
 def reserved_for_queues(subject: Subject) -> Iterator[Finding]:
     """Offline: a function that reserves less than its queues may start is throttled, and messages age for nothing."""
+    resources = {resource.path: resource for resource in subject.expected}
     started: Counter[str] = Counter()
     for mapping in of_type(subject.expected, "AWS::Lambda::EventSourceMapping"):
         most = (mapping.properties.get("ScalingConfig") or {}).get("MaximumConcurrency")
-        started[str(mapping.properties.get("FunctionName")).partition("Alias")[0]] += int(most or 0)
+        started[function_of(resources, mapping.properties.get("FunctionName"))] += int(most or 0)
     wrong = False
     for function in of_type(subject.expected, "AWS::Lambda::Function"):
         reserved = function.properties.get("ReservedConcurrentExecutions")
@@ -139,26 +141,15 @@ def reserved_for_queues(subject: Subject) -> Iterator[Finding]:
 
 
 def wanted_instances(subject: Subject) -> dict[str, tuple[int, int]]:
-    """Instances of each type that SageMaker runs for the stack: at first, and at most."""
-    most_by_target = max(
-        (
-            int(target.properties.get("MaxCapacity") or 0)
-            for target in of_type(subject.expected, "AWS::ApplicationAutoScaling::ScalableTarget")
-            if target.properties.get("ScalableDimension") == "sagemaker:variant:DesiredInstanceCount"
-        ),
-        default=0,
-    )
+    """Instances of each type that SageMaker may run for the stack: to begin with, and at most.
+
+    Each type of a list must be able to carry all of them alone. Even what sleeps is made with one.
+    """
     wanted: dict[str, tuple[int, int]] = {}
-    for configuration in of_type(subject.expected, "AWS::SageMaker::EndpointConfig"):
-        for variant in configuration.properties.get("ProductionVariants") or []:
-            scaling = variant.get("ManagedInstanceScaling") or {}
-            first = int(variant.get("InitialInstanceCount") or scaling.get("MinInstanceCount") or 0)
-            most = max(first, int(scaling.get("MaxInstanceCount") or 0), most_by_target)
-            pool = [each.get("InstanceType") for each in variant.get("InstancePools") or []]
-            for instance_type in [variant.get("InstanceType"), *pool]:
-                if instance_type:
-                    before = wanted.get(instance_type, (0, 0))
-                    wanted[instance_type] = (before[0] + first, before[1] + most)
+    for instances in endpoint_instances(subject.expected):
+        for instance_type in instances.types:
+            first, most = wanted.get(instance_type, (0, 0))
+            wanted[instance_type] = (first + max(1, instances.open), most + instances.updating)
     return wanted
 
 

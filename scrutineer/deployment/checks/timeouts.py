@@ -8,7 +8,7 @@ from typing import Any
 
 from scrutineer import connection
 from scrutineer.deployment.findings import Finding, fail, ok, warn
-from scrutineer.deployment.resources import Expected
+from scrutineer.deployment.resources import Expected, function_of
 from scrutineer.deployment.subject import Subject
 from scrutineer.local.template_api import INTEGRATION_TIMEOUT_S
 
@@ -75,7 +75,7 @@ def asked_chain(subject: Subject) -> Chain:
     """From the template, and from the code that it deploys."""
     resources = {resource.path: resource for resource in subject.expected}
     fronts = {
-        _function(resources, resource.properties.get("FunctionName"))
+        function_of(resources, resource.properties.get("FunctionName"))
         for resource in resources.values()
         if resource.type == "AWS::Lambda::Permission"
         and resource.properties.get("Principal") == "apigateway.amazonaws.com"
@@ -148,19 +148,10 @@ def _wrong(chain: Chain) -> Iterator[str]:
 def _polls(resources: Mapping[str, Expected]) -> Iterator[tuple[str, str]]:
     for resource in resources.values():
         if resource.type == "AWS::Lambda::EventSourceMapping":
-            function = _function(resources, resource.properties.get("FunctionName"))
+            function = function_of(resources, resource.properties.get("FunctionName"))
             queue = str(resource.properties.get("EventSourceArn")).removesuffix(".Arn")
             if function in resources and queue in resources:
                 yield function, queue
-
-
-def _function(resources: Mapping[str, Expected], reference: Any) -> str:
-    """The path of the function that a name, an ARN or an alias means."""
-    path = str(reference).removesuffix(".Arn")
-    found = resources.get(path)
-    if found is not None and found.type == "AWS::Lambda::Alias":
-        return _function(resources, found.properties.get("FunctionName"))
-    return path
 
 
 def _endpoint_read_timeouts(subject: Subject) -> tuple[float, float]:

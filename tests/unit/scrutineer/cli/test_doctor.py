@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from scrutineer.cli.plan import open_hours
 from scrutineer.local.settings import ROOT
 from tests.unit.scrutineer.cli.conftest import Command
 from tests.unit.scrutineer.deployment.projects import IMAGE, project
 
-GIVEN = ("--parameter", f"ModelImage={IMAGE}", "--parameter", "ModelArtifact=s3://models/model.tar.gz")
+GIVEN = [
+    word
+    for pair in (f"ModelImage={IMAGE}", "ModelArtifact=s3://models/model.tar.gz", f"ModelDigest={'0' * 64}")
+    for word in ("--parameter", pair)
+]
 QUEUE = {"Queue": {"Type": "AWS::SQS::Queue"}, "Nat": {"Type": "AWS::EC2::NatGateway"}}
 
 
@@ -96,7 +101,7 @@ def test_what_is_planned_and_what_it_costs(tmp_path: Path, command: Command) -> 
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     assert "AWS::SQS::Queue 1" in lines
     assert any(line.startswith("NAT gateway 1 0.0450 0.0450 2026-") and "https://" in line for line in lines)
-    assert "Known: 0.045 USD an hour (33 a month), at most 0.045." in lines
+    assert "Known: 0.045 USD an hour, at most 0.045; 33 a month at 24 h a day." in lines
 
 
 def test_an_unknown_price_is_said_and_not_guessed(tmp_path: Path, command: Command) -> None:
@@ -110,7 +115,7 @@ def test_an_unknown_price_is_said_and_not_guessed(tmp_path: Path, command: Comma
     ]
     shown = command("plan", "--offline", "--project", str(folder), "--region", "ap-south-1").out
     assert "unknown here; 0.045 USD/hour in us-east-1" in shown
-    assert "and 2 whose price is unknown" in shown
+    assert "To it come 2 whose price is unknown" in shown
 
 
 def test_without_credentials_the_plan_is_the_templates(tmp_path: Path, command: Command) -> None:
@@ -123,6 +128,8 @@ def test_the_repositorys_own_plan(command: Command) -> None:
     done = command("plan", "--offline", "--config-env", "prod", "--region", "us-east-1", *GIVEN)
     assert (done.code, done.err) == (0, "")
     assert "endpoint ml.g5.xlarge" in done.out
+    assert "while the service is closed" in done.out
+    assert "a month at 18 h a day" in done.out
 
 
 def test_help_is_quick_to_import() -> None:
@@ -131,3 +138,12 @@ def test_help_is_quick_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "hours"),
+    [("00:00", "24:00", 24), ("06:00", "24:00", 18), ("22:30", "06:00", 7.5), ("08:00", "08:00", 24)],
+)
+def test_hours_a_day(opens: str, closes: str, hours: float) -> None:
+    assert open_hours({"ServiceOpens": opens, "ServiceCloses": closes}) == hours
+    assert open_hours({}) == 24

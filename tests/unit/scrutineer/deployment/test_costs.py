@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scrutineer.deployment.costs import Cost, inspection_costs, standing_costs, total
+from scrutineer.deployment.instances import Instances, endpoint_instances
 from scrutineer.deployment.prices import HOURS, price, prices
 from scrutineer.deployment.resources import Expected, expected_resources
 from scrutineer.local.settings import ROOT
@@ -66,39 +67,6 @@ def resource(kind: str, **properties: object) -> Expected:
         ),
         (
             [
-                resource(
-                    "AWS::SageMaker::EndpointConfig",
-                    ProductionVariants=[
-                        {
-                            "InstanceType": "ml.g5.xlarge",
-                            "ManagedInstanceScaling": {"MinInstanceCount": 0, "MaxInstanceCount": 15},
-                        }
-                    ],
-                )
-            ],
-            "endpoint:ml.g5.xlarge",
-            0,
-            15,
-        ),
-        (
-            [
-                resource(
-                    "AWS::SageMaker::EndpointConfig",
-                    ProductionVariants=[{"InstanceType": "ml.g5.xlarge", "InitialInstanceCount": "2"}],
-                ),
-                resource(
-                    "AWS::ApplicationAutoScaling::ScalableTarget",
-                    ServiceNamespace="sagemaker",
-                    ScalableDimension="sagemaker:variant:DesiredInstanceCount",
-                    MaxCapacity="5",
-                ),
-            ],
-            "endpoint:ml.g5.xlarge",
-            2,
-            5,
-        ),
-        (
-            [
                 Expected("Task", "AWS::ECS::TaskDefinition", {"Cpu": "4096", "Memory": "16384"}),
                 resource("AWS::ECS::Service", TaskDefinition="Task", DesiredCount=2),
             ],
@@ -112,7 +80,40 @@ def resource(kind: str, **properties: object) -> Expected:
 )
 def test_what_is_counted(resources: list[Expected], item: str, count: float, most: float) -> None:
     found = by_item(standing_costs(resources, REGION))[item]
-    assert (found.count, found.most) == (count, most)
+    assert (found.count, found.most, found.closed) == (count, most, count)
+
+
+def test_what_sleeps_while_the_service_is_closed() -> None:
+    pool = [{"InstanceType": "ml.g6.xlarge", "Priority": 2}, {"InstanceType": "ml.g5.xlarge", "Priority": 1}]
+    variant = {
+        "InstancePools": pool,
+        "InitialInstanceCount": 1,
+        "ManagedInstanceScaling": {"MinInstanceCount": 0, "MaxInstanceCount": 6},
+    }
+    target = resource(
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        ScalableDimension="sagemaker:inference-component:DesiredCopyCount",
+        MinCapacity=0,
+        MaxCapacity="4",
+        ScheduledActions=[
+            {"ScalableTargetAction": {"MinCapacity": "2"}},
+            {"ScalableTargetAction": {"MinCapacity": 0}},
+        ],
+    )
+    resources = [resource("AWS::SageMaker::EndpointConfig", ProductionVariants=[variant]), target]
+    assert endpoint_instances(resources) == [
+        Instances(("ml.g5.xlarge", "ml.g6.xlarge"), closed=0, open=2, most=4, updating=6)
+    ]
+    (cost,) = standing_costs(resources, REGION)
+    assert (cost.what, cost.count, cost.closed, cost.most) == ("endpoint ml.g5.xlarge (or ml.g6.xlarge)", 2, 0, 4)
+    assert cost.closed_hourly_usd == 0
+    assert cost.most_hourly_usd == pytest.approx(4 * 1.41)
+
+
+def test_without_scaling_there_is_what_the_configuration_says() -> None:
+    variant = {"InstanceType": "ml.g5.xlarge", "InitialInstanceCount": "2"}
+    resources = [resource("AWS::SageMaker::EndpointConfig", ProductionVariants=[variant])]
+    assert endpoint_instances(resources) == [Instances(("ml.g5.xlarge",), closed=2, open=2, most=2, updating=4)]
 
 
 def test_gateway_endpoints_cost_nothing() -> None:

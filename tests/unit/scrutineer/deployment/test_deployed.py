@@ -15,6 +15,7 @@ ARTIFACT = "s3://models/model.tar.gz"
 DECLARED: dict[str, Any] = {
     "ModelImage": {"Type": "String", "Default": ""},
     "ModelArtifact": {"Type": "String", "Default": ""},
+    "ModelDigest": {"Type": "String", "Default": ""},
     "LogLevel": {"Type": "String", "Default": "INFO"},
     "Token": {"Type": "String", "Default": "", "NoEcho": True},
     "ManageApiGatewayAccount": {"Type": "String", "Default": "true"},
@@ -87,7 +88,9 @@ def model(image: str, artifact: str, *, by_source: bool = False) -> dict[str, An
         **stack(
             ("Model", "AWS::SageMaker::Model", "model-1"), ("Endpoint", "AWS::SageMaker::Endpoint", "arn:e/endpoint-1")
         ),
-        "sagemaker.describe_model": {"PrimaryContainer": {"Image": image, **files}},
+        "sagemaker.describe_model": {
+            "PrimaryContainer": {"Image": image, "Environment": {"MODEL_DIGEST": "1" * 64}, **files}
+        },
     }
 
 
@@ -100,6 +103,8 @@ def test_image_and_artifact_deployed_are_those_asked_for(by_source: bool, tmp_pa
     found = told(deployed.model(subject(folder, other, parameters=asked)))
     assert [verdict for verdict, _ in found] == ["fail", "fail"]
     assert "the image deployed is" in found[0][1]
+    weights = told(deployed.model(subject(folder, same, parameters={**asked, "ModelDigest": "2" * 64})))
+    assert [(verdict, line[:31]) for verdict, line in weights] == [("fail", "the weights' digest deployed is")]
     assert found[1][1] == f"the artifact deployed is s3://models/old.tar.gz, asked for is {ARTIFACT}"
 
 

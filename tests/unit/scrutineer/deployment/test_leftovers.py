@@ -119,9 +119,13 @@ def test_what_is_in_the_stack_is_not_left_over(tmp_path: Path) -> None:
 def test_logs_of_endpoints_that_are_gone(tmp_path: Path) -> None:
     answers = {
         "sagemaker.list_endpoints": {"Endpoints": [{"EndpointName": "there"}]},
-        "logs.describe_log_groups": {
-            "logGroups": [{"logGroupName": f"/aws/sagemaker/Endpoints/{name}"} for name in ("there", "gone")]
+        "sagemaker.list_inference_components": {"InferenceComponents": [{"InferenceComponentName": "there"}]},
+        "logs.describe_log_groups": lambda given: {
+            "logGroups": [{"logGroupName": given["logGroupNamePrefix"] + name} for name in ("there", "gone")]
         },
     }
-    found = only(leftovers.endpoint_logs(subject(project(tmp_path, TOPIC), answers)))
-    assert found.mend == "aws logs delete-log-group --log-group-name /aws/sagemaker/Endpoints/gone"
+    found = list(leftovers.endpoint_logs(subject(project(tmp_path, TOPIC), answers)))
+    assert [finding.mend for finding in found] == [
+        f"aws logs delete-log-group --log-group-name /aws/sagemaker/{kind}/gone"
+        for kind in ("Endpoints", "InferenceComponents")
+    ]

@@ -31,7 +31,12 @@ TEMPLATE: dict[str, Any] = {
             "Assertions": [
                 {"Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Image"}, ""]}]}, "AssertDescription": "b needs Image"}
             ],
-        }
+        },
+        "CountIsOdd": {
+            "Assertions": [
+                {"Assert": {"Fn::Contains": [["1", "3", "15"], {"Ref": "Count"}]}, "AssertDescription": "Count is odd"}
+            ],
+        },
     },
 }
 
@@ -42,9 +47,7 @@ TEMPLATE: dict[str, Any] = {
         ({}, "Name", "is missing, and has no default"),
         ({"Name": "n", "Nmae": "n"}, "Nmae", "no such parameter"),
         ({"Name": "n", "Kind": "c"}, "Kind", "'c' must be one of a, b"),
-        ({"Name": "n", "Count": "0"}, "Count", "at least 1"),
-        ({"Name": "n", "Count": "16"}, "Count", "at most 15"),
-        ({"Name": "n", "Count": "many"}, "Count", "must be a number"),
+        ({"Name": "n", "Count": "2"}, "", "Count is odd"),
         ({"Name": "n", "Image": "repository:latest"}, "Image", "must be by digest"),
         ({"Name": "n", "Kind": "b"}, "", "b needs Image"),
         ({"Name": "n", "Secret": "HUNTER2"}, "Secret", "its value"),
@@ -55,6 +58,20 @@ def test_each_fault(given: dict[str, str], name: str, words: str) -> None:
     assert complaint.name == name
     assert words in complaint.text
     assert "HUNTER2" not in complaint.text
+
+
+@pytest.mark.parametrize(("count", "words"), [("0", "at least 1"), ("16", "at most 15"), ("many", "must be a number")])
+def test_bounds_of_numbers(count: str, words: str) -> None:
+    declared = {"Parameters": {"Count": TEMPLATE["Parameters"]["Count"]}}
+    (complaint,) = complaints(declared, {"Count": count})
+    assert words in complaint.text
+
+
+def test_a_rule_that_only_cloudformation_can_judge(tmp_path: Path) -> None:
+    rules = {"Odd": {"Assertions": [{"Assert": {"Fn::EachMemberIn": [["a"], ["a"]]}}]}}
+    folder = project(tmp_path, TOPIC, Rules=rules)
+    finding = only(checks.parameters(subject(folder)))
+    assert (finding.verdict, "can't be judged here" in finding.line) == (Verdict.WARN, True)
 
 
 def test_nothing_to_complain_of() -> None:

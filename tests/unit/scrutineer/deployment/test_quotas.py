@@ -20,7 +20,7 @@ ENDPOINT = {
                     "VariantName": "main",
                     "InstanceType": "ml.g5.xlarge",
                     "InitialInstanceCount": 1,
-                    "ManagedInstanceScaling": {"MaxInstanceCount": 4},
+                    "ManagedInstanceScaling": {"MinInstanceCount": 0, "MaxInstanceCount": 4},
                 }
             ]
         },

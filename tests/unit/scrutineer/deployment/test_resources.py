@@ -12,7 +12,11 @@ NESTED = {
     "Resources": {
         "Endpoint": {
             "Type": "AWS::EC2::VPCEndpoint",
-            "Properties": {"SubnetIds": {"Ref": "Subnets"}, "VpcId": {"Fn::Cidr": ["10.0.0.0/8", 2, 8]}},
+            "Properties": {
+                "SubnetIds": {"Ref": "Subnets"},
+                "VpcId": {"Fn::Cidr": ["10.0.0.0/8", 2, 8]},
+                "PolicyDocument": {"Ref": "AWS::NoValue"},
+            },
         },
         "Large": {"Type": "AWS::SNS::Topic", "Condition": "IsLarge"},
     },
