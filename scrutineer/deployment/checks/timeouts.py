@@ -4,7 +4,6 @@ import ast
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scrutineer import connection
 from scrutineer.deployment.findings import Finding, fail, ok, warn
