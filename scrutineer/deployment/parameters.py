@@ -1,12 +1,12 @@
 """Parameters judged as CloudFormation would, without it: by the template's own patterns, bounds and Rules."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scrutineer.local.errors import LocalStackError
 from scrutineer.local.intrinsics import Resolver
+from scrutineer.local.translation import refusal
 
 
 @dataclass(frozen=True)
@@ -35,39 +35,10 @@ def complaints(template: Mapping[str, Any], overrides: Mapping[str, str]) -> Ite
     for name, declaration in declared.items():
         if name not in values:
             yield Complaint(name, "is missing, and has no default")
-        elif reason := refused(declaration, values[name]):
+        elif reason := refusal(values[name], declaration):
             shown = "its value" if declaration.get("NoEcho") else repr(values[name])
             yield Complaint(name, f"{shown} {reason}")
     yield from _broken_rules(template, values)
-
-
-def refused(declaration: Mapping[str, Any], value: str) -> str | None:
-    """Why CloudFormation would not take the value, or None."""
-    allowed = [_text(each) for each in declaration.get("AllowedValues", [])]
-    if allowed and value not in allowed:
-        return f"must be one of {', '.join(allowed)}"
-    pattern = declaration.get("AllowedPattern")
-    if pattern and not re.fullmatch(pattern, value):
-        return str(declaration.get("ConstraintDescription", f"must match {pattern}"))
-    if declaration.get("Type") == "Number":
-        return _number_refused(declaration, value)
-    least, most = declaration.get("MinLength"), declaration.get("MaxLength")
-    if (least is not None and len(value) < int(least)) or (most is not None and len(value) > int(most)):
-        return f"must have {least or 0} to {most or 'any number of'} characters"
-    return None
-
-
-def _number_refused(declaration: Mapping[str, Any], value: str) -> str | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return "must be a number"
-    least, most = declaration.get("MinValue"), declaration.get("MaxValue")
-    if least is not None and number < float(least):
-        return f"must be at least {least}"
-    if most is not None and number > float(most):
-        return f"must be at most {most}"
-    return None
 
 
 def _broken_rules(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[Complaint]:

@@ -8,7 +8,7 @@ from typing import Any
 from scrutineer.local.errors import LocalStackError
 from scrutineer.local.intrinsics import NO_VALUE, Resolver
 from scrutineer.local.resource_rules import NESTED_TYPES
-from scrutineer.local.translation import parameter_values, translate
+from scrutineer.local.translation import translate
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,16 @@ class _Stack:
         file = self._folder / where
         document = yaml_parse(file.read_text(encoding="utf-8"))
         given = _known(self._resolver, resource["Properties"].get("Parameters") or {})
-        declared = document.get("Parameters") or {}
-        values = {name: _text(value) for name, value in given.items() if name in declared and value is not None}
-        unknown = {name: "" for name in given if name in declared and given[name] is None}
-        return _Stack(
-            document, parameter_values(document, values | unknown), file.parent, f"{self._prefix}{logical_id}/"
-        )
+        return _Stack(document, _values(document, given), file.parent, f"{self._prefix}{logical_id}/")
+
+
+def _values(document: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The nested template's parameters; whether it takes them is judged where they are asked for. Empty: not known."""
+    values = {}
+    for name, declaration in (document.get("Parameters") or {}).items():
+        value = _text(given[name] if given.get(name) is not None else declaration.get("Default", ""))
+        values[name] = value.split(",") if "List" in str(declaration.get("Type")) else value
+    return values
 
 
 def _known(resolver: Resolver, value: Any) -> Any:

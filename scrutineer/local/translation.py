@@ -67,14 +67,14 @@ def parameter_values(source: Mapping[str, Any], overrides: Mapping[str, str]) ->
             values[name] = declaration["Default"]
         else:
             raise TemplateInvalid(f"parameter {name} has no default and was not given")
-        if refusal := _refusal(str(values[name]), declaration):
-            raise TemplateInvalid(f"parameter {name} {refusal}")
+        if reason := refusal(str(values[name]), declaration):
+            raise TemplateInvalid(f"parameter {name} {reason}")
         if "List" in str(declaration.get("Type")) and isinstance(values[name], str):
             values[name] = [part.strip() for part in values[name].split(",")]
     return values
 
 
-def _refusal(value: str, declaration: Mapping[str, Any]) -> str | None:
+def refusal(value: str, declaration: Mapping[str, Any]) -> str | None:
     """What CloudFormation would have against it."""
     allowed = [str(each) for each in declaration.get("AllowedValues") or ()]
     if allowed and value not in allowed:

@@ -60,7 +60,9 @@ def test_each_fault(given: dict[str, str], name: str, words: str) -> None:
     assert "HUNTER2" not in complaint.text
 
 
-@pytest.mark.parametrize(("count", "words"), [("0", "at least 1"), ("16", "at most 15"), ("many", "must be a number")])
+@pytest.mark.parametrize(
+    ("count", "words"), [("0", "must be from 1 to 15"), ("16", "must be from 1 to 15"), ("many", "must be a number")]
+)
 def test_bounds_of_numbers(count: str, words: str) -> None:
     declared = {"Parameters": {"Count": TEMPLATE["Parameters"]["Count"]}}
     (complaint,) = complaints(declared, {"Count": count})
