@@ -29,9 +29,7 @@ def test_logs_hold_ids_and_measurements_only(
             assert secret not in text, f"{name} holds {secret[:20]}…"
 
 
-def test_the_published_version_serves_and_every_line_names_it(
-    stack: LocalStack, client: httpx.Client, key: str
-) -> None:
+def test_the_published_version_serves_and_every_line_names_it(stack: LocalStack, client: httpx.Client) -> None:
     client.get("/v1/inspections", headers={"x-api-key": "canary-key"})
     (line,) = [line for line in (stack.logs / "AuthorizerFunction.log").read_text().splitlines() if "refused" in line]
     told = json.loads(line)

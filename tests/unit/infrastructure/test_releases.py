@@ -36,6 +36,26 @@ def test_every_function_is_published_under_one_alias(resources: Mapping[str, Any
         assert version["Properties"]["FunctionName"] == alias["Properties"]["FunctionName"], name
 
 
+def test_every_function_is_built_with_bytecode_over_the_one_layer(
+    source: Mapping[str, Any], resources: Mapping[str, Any]
+) -> None:
+    """SAM's own way of building Python leaves bytecode out and puts all packages into each function."""
+    built = {
+        name: each["Metadata"]["BuildMethod"]
+        for name, each in source["Resources"].items()
+        if each["Type"] in ("AWS::Serverless::Function", "AWS::Serverless::LayerVersion")
+    }
+    assert set(built.values()) == {"makefile"}
+    (layer,) = of_type(resources, "AWS::Lambda::LayerVersion")
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        assert function["Properties"]["Layers"] == [{"Ref": layer}], name
+        # functions/Makefile fetches wheels for this machine alone.
+        assert (function["Properties"]["Runtime"], function["Properties"]["Architectures"]) == (
+            "python3.11",
+            ["x86_64"],
+        )
+
+
 def test_whoever_calls_calls_the_alias(resources: Mapping[str, Any]) -> None:
     """API Gateway's routes and its authorizer, queues, schedules, and the permissions for all of them."""
     callers = [each["Properties"]["FunctionName"] for each in of_type(resources, "AWS::Lambda::Permission").values()]
