@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import BaseModel
 
+from core.client_address import client_address
 from core.database import Transaction
 from core.principal import Principal
 
@@ -47,8 +48,7 @@ class Actor:
 
 def actor_of(principal: Principal, event: APIGatewayProxyEvent) -> Actor:
     """Whoever the front door let in with this request."""
-    context = event.request_context
-    return Actor(principal, context.identity.source_ip or "", context.request_id or "")
+    return Actor(principal, client_address(event), event.request_context.request_id or "")
 
 
 def note_change(

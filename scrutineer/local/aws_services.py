@@ -34,6 +34,8 @@ class AwsServices:
                     "HOME": str(self._log_path.parent),
                     "MOTO_ACCOUNT_ID": ACCOUNT,
                     "AWS_DEFAULT_REGION": REGION,
+                    # Else every page may read every answer.
+                    "MOTO_DISABLE_GLOBAL_CORS": "true",
                     **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
                 },
                 output=log,
@@ -62,6 +64,8 @@ class AwsServices:
             s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": REGION})
             if bucket.versioned:
                 s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+            if bucket.cors:
+                s3.put_bucket_cors(Bucket=bucket.name, CORSConfiguration={"CORSRules": list(bucket.cors)})
 
     def _create_tables(self, template: Template) -> None:
         if not template.tables:

@@ -11,6 +11,7 @@ from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import run_simple
 
+from scrutineer.local.bucket_cors import rules_in_moto, with_bucket_cors
 from scrutineer.local.moto_records import with_records
 from scrutineer.local.ports import HOST
 from scrutineer.local.post_policy import with_post_policies
@@ -23,9 +24,8 @@ def main(port: str) -> None:
     # Else the first request pays for the import.
     create_backend_app("s3")
     moto = DomainDispatcherApplication(create_app)
-    run_simple(
-        HOST, int(port), with_records(with_post_policies(moto)), threaded=True, request_handler=MotoRequestHandler
-    )
+    application = with_records(with_bucket_cors(with_post_policies(moto), rules_in_moto))
+    run_simple(HOST, int(port), application, threaded=True, request_handler=MotoRequestHandler)
 
 
 def create_app(service: Any) -> Any:

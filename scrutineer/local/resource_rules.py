@@ -118,7 +118,7 @@ PROPERTIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
         _names("Description"),
     ),
     "AWS::S3::Bucket": (
-        _names("BucketName VersioningConfiguration"),
+        _names("BucketName CorsConfiguration VersioningConfiguration"),
         # Lifecycle rules count in days.
         _names(
             "BucketEncryption LifecycleConfiguration OwnershipControls"

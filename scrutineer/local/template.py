@@ -29,6 +29,8 @@ from scrutineer.local.translation import translate
 
 FUNCTION = "AWS::Lambda::Function"
 QUEUE = "AWS::SQS::Queue"
+# CloudFormation's names where S3 has others.
+CORS_RULE = {"ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds", "Id": "ID"}
 QUEUE_ATTRIBUTES = (
     "VisibilityTimeout",
     "MessageRetentionPeriod",
@@ -210,8 +212,12 @@ def _schedules(resources: Resources) -> Iterator[ScheduleSpec]:
 
 def _bucket(resources: Resources, logical_id: str, properties: Mapping[str, Any]) -> BucketSpec:
     versioning = properties.get("VersioningConfiguration") or {}
+    rules = (properties.get("CorsConfiguration") or {}).get("CorsRules") or []
     return BucketSpec(
-        logical_id, resources.attributes.name(logical_id), versioned=versioning.get("Status") == "Enabled"
+        logical_id,
+        resources.attributes.name(logical_id),
+        versioned=versioning.get("Status") == "Enabled",
+        cors=tuple({CORS_RULE.get(name, name): value for name, value in rule.items()} for rule in rules),
     )
 
 

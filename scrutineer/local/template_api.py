@@ -29,6 +29,8 @@ KNOWN_BODY = {
     "openapi",
     "swagger",
     "info",
+    # Whether API Gateway's own address is closed; the local one is every address of the API's.
+    "servers",
     "paths",
     "tags",
     "definitions",

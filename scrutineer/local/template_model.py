@@ -136,9 +136,12 @@ class ScheduleSpec:
 
 @dataclass(frozen=True)
 class BucketSpec:
+    """`cors` is what PutBucketCors takes as CORSRules."""
+
     logical_id: str
     name: str
     versioned: bool = False
+    cors: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

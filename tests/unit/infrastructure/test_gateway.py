@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,3 +109,22 @@ def test_api_gateway_keeps_no_answer_of_the_authorizer(resources: Mapping[str, A
 def test_no_secret_key_is_in_api_gateway(resources: Mapping[str, Any]) -> None:
     assert resources["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
     assert not any(resource["Type"] == "AWS::ApiGateway::ApiKey" for resource in resources.values())
+
+
+def test_a_request_is_judged_in_one_place(resources: Mapping[str, Any], root: Path) -> None:
+    """In the function, which names the field. API Gateway could check parameters that are required, and none is."""
+    body = resources["Api"]["Properties"]["Body"]
+    assert "x-amazon-apigateway-request-validators" not in body
+    assert "schemas" not in body["components"]
+    operations = [
+        operation
+        for methods in json.loads((root / "functions/documentation/openapi.json").read_text())["paths"].values()
+        for operation in methods.values()
+    ]
+    required = {
+        parameter["name"]
+        for operation in operations
+        for parameter in operation.get("parameters", [])
+        if parameter.get("required") and parameter["in"] != "path"
+    }
+    assert required == set()

@@ -1,15 +1,21 @@
 """Each role may do what its function needs, on what it needs it, and nothing wider than is explained here."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+
+from tests.unit.infrastructure.resolved import resources as made
 
 # (template, resource, statement): why no narrower resource can be named.
 WITHOUT_RESOURCE = {
     ("template.yaml", "TracePolicy", "SendTraces"): "X-Ray has no resource for segments",
     ("template.yaml", "DeploymentRole", "ReadAlarms"): "composite alarms are told only to whoever may read all",
     ("template.yaml", "DatabasePolicy", "JoinNetwork"): "network interfaces are checked before they exist",
+    ("network.yaml", "S3Endpoint", "OwnBuckets"): "any bucket of this account; the accounts of both are the condition",
+    ("network.yaml", "S3Endpoint", "PhotoBuckets"): "any bucket of that account, for this account's identities",
+    ("network.yaml", "PrefixListsRole", "LookUp"): "what describes prefix lists has no resource",
     ("endpoint.yaml", "Role", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
     ("delivery.yaml", "ImagePolicy", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
     ("endpoint.yaml", "Role", "WriteMetrics"): "metrics have no resource; the namespace is a condition",
@@ -174,6 +180,32 @@ def test_the_bucket_is_private_encrypted_and_only_reached_by_tls(resources: Mapp
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     (deny,) = resources["InspectionBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("", None),
+        ("https://app.example.com", ["https://app.example.com"]),
+        ("https://app.example.com,http://localhost:3000", ["https://app.example.com", "http://localhost:3000"]),
+    ],
+)
+def test_a_page_may_post_to_the_bucket_and_read_nothing(
+    document: Mapping[str, Any], given: str, origins: list[str] | None
+) -> None:
+    url = {"EndpointKind": "url", "EndpointUrl": "https://model.internal/"}
+    bucket = made(document, **url, UploadOrigins=given)["InspectionBucket"]
+    rules = bucket.get("CorsConfiguration", {}).get("CorsRules")
+    if origins is None:
+        assert rules is None
+    else:
+        ((allowed, methods),) = [(rule["AllowedOrigins"], rule["AllowedMethods"]) for rule in rules]
+        assert (allowed, methods) == (origins, ["POST"])
+
+
+@pytest.mark.parametrize("origins", ["*", "https://*.example.com", "https://app.example.com/", "app.example.com"])
+def test_an_origin_is_one_place_written_as_browsers_write_it(source: Mapping[str, Any], origins: str) -> None:
+    assert not re.fullmatch(source["Parameters"]["UploadOrigins"]["AllowedPattern"], origins)
 
 
 def test_one_key_closes_all_that_is_kept(resources: Mapping[str, Any], nested: Mapping[str, Any]) -> None:

@@ -60,7 +60,9 @@ def test_queues_and_event_sources(sample):
 def test_schedules_and_buckets(sample):
     (schedule,) = sample.schedules
     assert (schedule.function, schedule.expression) == ("TickFunction", "rate(1 minute)")
-    assert sample.buckets["PhotoBucket"].name == "scrutineer-photobucket"
+    bucket = sample.buckets["PhotoBucket"]
+    assert bucket.name == "scrutineer-photobucket"
+    assert [(rule["AllowedOrigins"], rule["MaxAgeSeconds"]) for rule in bucket.cors] == [(["https://app.example"], 60)]
 
 
 FUNCTION = {
