@@ -1,6 +1,7 @@
 """The table of metrics in docs/operate.md: what may be counted, by which functions or dimension."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 PAGE = (Path(__file__).parents[1] / "docs" / "operate.md").read_text()
@@ -17,5 +18,12 @@ def told_metrics() -> dict[str, set[Dimensions]]:
 
 
 def _dimensions(of: str) -> set[Dimensions]:
-    dimension, named, values = of.rpartition(": ")
-    return {((dimension if named else "service", value),) for value in re.findall(r"`([a-z]+)`", values)}
+    """A version may be any; here it is `*`."""
+    named, _, values = of.rpartition(": ")
+    first, *further = named.split(" and ") if named else ["service"]
+    return {((first, value), *((name, "*") for name in further)) for value in re.findall(r"`([a-z]+)`", values)}
+
+
+def counted_as(of: Mapping[str, str]) -> Dimensions:
+    """The dimensions of a value that was counted, as the table has them."""
+    return tuple((name, "*" if name == "version" else value) for name, value in of.items())

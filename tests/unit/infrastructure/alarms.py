@@ -87,7 +87,9 @@ def shown(body: Mapping[str, Any]) -> Iterator[Looked]:
 
 
 def searched(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(namespace, dimension, metric) of each SEARCH."""
+    """(namespace, dimensions with commas between, metric) of each SEARCH."""
     for widget in body["widgets"]:
         for *_, options in metric_lines(widget):
-            yield from re.findall(r"""SEARCH\('\{"([^"]+)",(\w+)} MetricName="(\w+)"'""", options.get("expression", ""))
+            yield from re.findall(
+                r"""SEARCH\('\{"([^"]+)",([\w,]+)} MetricName="(\w+)"'""", options.get("expression", "")
+            )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.told_metrics import told_metrics
+from tests.told_metrics import counted_as, told_metrics
 from tests.unit.infrastructure.alarms import (
     NAMESPACE,
     alarms,
@@ -67,10 +67,10 @@ def test_what_is_counted_is_shown_and_what_is_shown_is_counted(
 ) -> None:
     told = {(name, dimensions) for name, sets in told_metrics().items() for dimensions in sets}
     own = {(each.name, each.dimensions) for each in shown(body) if each.namespace == NAMESPACE}
-    for namespace, dimension, name in searched(body):
+    for namespace, by, name in searched(body):
         assert namespace == NAMESPACE
-        found = {(told_name, d) for told_name, d in told if told_name == name and d[0][0] == dimension}
-        assert found, f"{name} is searched for by {dimension}, and never counted so"
+        found = {(of, d) for of, d in told if of == name and ",".join(each for each, _ in d) == by}
+        assert found, f"{name} is searched for by {by}, and never counted so"
         own |= found
     assert own == told
 
@@ -114,6 +114,21 @@ def test_both_environments_count_apart(source: Mapping[str, Any]) -> None:
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == namespace
     for stack in ("Monitoring", "Objectives", "Dashboard"):
         assert source["Resources"][stack]["Properties"]["Parameters"]["Namespace"] == namespace
+
+
+def test_the_releases_alarms_look_at_what_is_counted(source: Mapping[str, Any]) -> None:
+    told = told_metrics()
+    looked = 0
+    for resource in source["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and not str(properties.get("Namespace", "AWS/")).startswith(
+            "AWS/"
+        ):
+            looked += 1
+            assert properties["Namespace"] == {"Fn::Sub": "Scrutineer/${AWS::StackName}"}
+            of = {each["Name"]: str(each["Value"]) for each in properties["Dimensions"]}
+            assert counted_as(of) in told[properties["MetricName"]]
+    assert looked >= 4
 
 
 def test_the_api_is_called_as_the_metrics_have_it(document: Mapping[str, Any]) -> None:
