@@ -1,4 +1,5 @@
-# Everything a developer runs. Each target sets up what it needs; nothing needs root, Docker or an AWS account.
+# Everything a developer runs. Each target sets up what it needs; nothing but the image needs Docker, and nothing needs an
+# AWS account.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -9,9 +10,13 @@ SAM := $(SAM_VENV)/bin/sam
 SAM_VERSION := 1.170.0
 LINT_VENV := .venv-lint
 LINTERS := $(LINT_VENV)/.installed
+SBOM_VENV := .venv-sbom
+SBOM := $(SBOM_VENV)/bin/cyclonedx-py
+SBOM_VERSION := 7.5.0
+AUDIT_VERSION := 2.10.1
 REQUIREMENTS := pyproject.toml functions/requirements.txt endpoint_container/requirements.txt
 
-.PHONY: help setup demo up test unit contract integration chaos end-to-end check lint types template packages operator openapi docs bench bench-engine model clean
+.PHONY: help setup demo up test unit contract integration chaos end-to-end check lint types template packages operator openapi docs bench bench-engine image image-test image-base sbom audit clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -90,8 +95,43 @@ bench: setup ## The benchmarks, as tables
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.flow --quick
 	$(BIN)/python -m benchmarks.engine
 
+# BASE_IMAGE, TORCH_INDEX and PIP_CONF are told where the Dockerfile's own don't do: docs/image.md. Attestations would make an
+# index of the image, which SageMaker refuses.
+DOCKER ?= docker
+IMAGE ?= scrutineer-endpoint
+BUILD = DOCKER_BUILDKIT=1 BUILDX_NO_DEFAULT_ATTESTATIONS=1 $(DOCKER) build \
+	$(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+	$(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) \
+	$(if $(PIP_CONF),--secret id=pip$(comma)src=$(PIP_CONF)) $(BUILD_FLAGS)
+comma := ,
+
+image: ## Build the endpoint container's image (needs a Docker engine)
+	$(BUILD) --tag $(IMAGE) endpoint_container
+
+image-test: setup image ## Build it, and run it as SageMaker and ECS do
+	DOCKER="$(DOCKER)" IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image
+
+image-base: ## Make the image scrutineer-base, where no registry can be reached (needs root and debootstrap)
+	DOCKER="$(DOCKER)" tests/image/base.sh scrutineer-base
+
+sbom: $(SBOM) ## Write what is in the image and the functions' package to sbom/, as CycloneDX
+	$(BUILD) --target sbom --output sbom endpoint_container
+	$(PYTHON) -m venv --clear --without-pip sbom/.functions
+	$(BIN)/python -m pip --python sbom/.functions/bin/python install -q -r functions/requirements.txt
+	$(SBOM) environment --output-reproducible --output-file sbom/functions.cdx.json sbom/.functions/bin/python
+	rm -r sbom/.functions
+
+audit: $(SBOM) ## Look the pinned versions up among known vulnerabilities (asks pypi.org)
+	$(SBOM_VENV)/bin/pip-audit --disable-pip --no-deps -r endpoint_container/locked/torch.txt -r endpoint_container/locked/rest.txt
+	$(SBOM_VENV)/bin/pip-audit -r functions/requirements.txt
+
+# Their dependencies are their own.
+$(SBOM):
+	$(PYTHON) -m venv $(SBOM_VENV)
+	$(SBOM_VENV)/bin/python -m pip install -q cyclonedx-bom==$(SBOM_VERSION) pip-audit==$(AUDIT_VERSION)
+
 bench-engine: setup ## The engine's benchmark alone; its table goes into docs/performance.md
 	$(BIN)/python -m benchmarks.engine --write-docs
 
 clean: ## Remove what setup and runs left
-	rm -rf $(VENV) $(SAM_VENV) $(LINT_VENV) .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(LINT_VENV) $(SBOM_VENV) sbom .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

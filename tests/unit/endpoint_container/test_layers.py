@@ -26,6 +26,7 @@ def imports(path: Path) -> Iterator[str]:
         ("server", "**/*.py", ("demo_model", *FAMILIES, "torch", "transformers", "numpy")),
         # What the server imports of models: torch takes seconds, in which /ping would not answer.
         ("models", "*.py", (*FAMILIES, "torch", "transformers", "numpy")),
+        ("model_source", "*.py", ("demo_model", "server.app", *FAMILIES, "torch", "transformers", "numpy")),
     ],
 )
 def test_imports_point_inward(folder: str, pattern: str, forbidden: tuple[str, ...]) -> None:

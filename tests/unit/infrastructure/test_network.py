@@ -81,6 +81,7 @@ def test_every_group_says_where_it_may_go(nested: Mapping[str, Any]) -> None:
     [
         ({}, {"sqs", "apigateway", "sagemaker.runtime"}),
         ({"EndpointKind": "url"}, {"sqs", "apigateway"}),
+        ({"EndpointKind": "fargate"}, {"sqs", "apigateway", "ecr.api", "ecr.dkr", "logs"}),
         ({"EgressPath": "true"}, {"sqs", "sagemaker.runtime"}),
         ({"EndpointKind": "url", "EgressPath": "true"}, {"sqs"}),
     ],
@@ -127,6 +128,15 @@ def test_what_leaves_for_s3_goes_to_buckets_of_known_accounts(
     assert (answers["Action"], answers["Resource"]) == (
         "s3:PutObject",
         "arn:aws:s3:::cloudformation-custom-resource-response-euwest1/*",
+    )
+
+
+def test_an_images_layers_can_be_fetched_where_tasks_do(nested: Mapping[str, Any]) -> None:
+    policy = endpoints(network(nested, EndpointKind="fargate"), "Gateway")["s3"]["PolicyDocument"]
+    (layers,) = [each for each in policy["Statement"] if each["Sid"] == "ImageLayers"]
+    assert (layers["Action"], layers["Resource"]) == (
+        "s3:GetObject",
+        "arn:aws:s3:::prod-eu-west-1-starport-layer-bucket/*",
     )
 
 

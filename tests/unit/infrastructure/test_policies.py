@@ -18,6 +18,7 @@ WITHOUT_RESOURCE = {
     ("network.yaml", "PrefixListsRole", "LookUp"): "what describes prefix lists has no resource",
     ("endpoint.yaml", "Role", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
     ("delivery.yaml", "ImagePolicy", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
+    ("fargate.yaml", "ExecutionRole", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
     ("endpoint.yaml", "Role", "WriteMetrics"): "metrics have no resource; the namespace is a condition",
 }
 AWS_MANAGED = {"service-role/AmazonAPIGatewayPushToCloudWatchLogs"}

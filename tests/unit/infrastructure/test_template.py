@@ -14,7 +14,7 @@ from cfnlint.api import ManualArgs, lint_file
 ROOT = Path(__file__).parents[3]
 REGIONS = ["ap-south-1", "eu-west-1", "us-east-1"]
 # Stacks of their own beside the application.
-APART = {"delivery.yaml", "edge-us-east-1.yaml"}
+APART = {"delivery.yaml", "edge-us-east-1.yaml", "registry.yaml"}
 
 
 def test_translated_template_lints(document: Mapping[str, Any], root: Path, tmp_path: Path) -> None:
