@@ -17,6 +17,8 @@ from server.log import configure_logging, log
 def run(environment: Mapping[str, str], open_bucket: Callable[[str], Bucket] = S3Bucket) -> int:
     """Fetch what the environment names; returns the exit status. The bucket is opened by its name."""
     configure_logging()
+    # It tells where it found credentials.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     started = perf_counter()
     try:
         settings = FetchSettings.from_mapping(environment)
