@@ -61,7 +61,7 @@ template: setup $(SAM) $(LINTERS) ## sam validate, cfn-lint, checkov, the workfl
 	$(BIN)/python -m tests.checkov_findings $(LINT_VENV)/bin/checkov
 	$(LINT_VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(LINT_VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
-	$(LINT_VENV)/bin/zizmor --offline --quiet .github
+	$(LINT_VENV)/bin/zizmor --offline --quiet --min-severity medium .github
 	$(MAKE) --no-print-directory packages
 	$(BIN)/python -m benchmarks.package --repeat 1
 

@@ -7,7 +7,6 @@ without the network.
 
 import fnmatch
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from samtranslator.yaml_helper import yaml_parse
 
 from scrutineer.local.settings import ROOT
 from scrutineer.local.translation import translate
@@ -60,11 +60,14 @@ def main(checkov: str) -> int:
 def findings(checkov: str) -> Iterator[Finding]:
     """In the translated template and every other one, since SAM's own resources hide what they become."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        document = translate(ROOT / "template.yaml", {}).document
-        (place / "template.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(document, default=str))))
+        documents = {"template.yaml": translate(ROOT / "template.yaml", {}).document}
         for path in (ROOT / "infrastructure").glob("*.yaml"):
-            shutil.copy(path, place)
+            documents[path.name] = yaml_parse(path.read_text())
+        for name, document in documents.items():
+            for resource in document["Resources"].values():
+                # checkov leaves out what the parameters' defaults leave out.
+                resource.pop("Condition", None)
+            (Path(folder) / name).write_text(json.dumps(document, default=str))
         done = subprocess.run(
             [checkov, "-d", folder, "--framework", "cloudformation", "--skip-download", "-o", "json", "--compact"],
             capture_output=True,
