@@ -1,5 +1,6 @@
 """What the commands on deployments have in common: which environment, which account, with which parameters."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ Parameters = Annotated[
 ]
 Project = Annotated[Path, typer.Option(help="The folder with template.yaml and samconfig.toml.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Ask nobody: only what the files tell.")]
+Sam = Annotated[str | None, typer.Option("--sam", help="The SAM CLI; by default .venv-sam's or the PATH's.")]
 PROJECT = ROOT
 
 
@@ -37,3 +39,12 @@ def chosen(
     region = region or environment.region
     account = BotoAccount(region=region, profile=profile or environment.profile)
     return environment, account
+
+
+def sam_command(project: Path, given: str | None) -> str:
+    """Raises UserError where there is none."""
+    own = project / ".venv-sam" / "bin" / "sam"
+    found = given or (str(own) if own.is_file() else shutil.which("sam"))
+    if found is None:
+        raise UserError("The SAM CLI is not on the PATH; --sam says where it is.")
+    return found

@@ -14,6 +14,7 @@ from scrutineer.cli import (
     compare,
     dead_letters,
     demo,
+    deploy,
     describe,
     doctor,
     embed,
@@ -51,6 +52,7 @@ app.command("cancel")(cancel.cancel)
 app.command("embed")(embed.embed)
 app.command("describe")(describe.describe)
 app.command("demo")(demo.demo)
+app.command("deploy")(deploy.deploy)
 app.command("smoke")(smoke.smoke)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)

@@ -1,11 +1,9 @@
 """`scrutineer plan`: what a deploy would change, and what it costs an hour."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,11 +17,12 @@ from scrutineer.cli.deployment_options import (
     Profile,
     Project,
     Region,
+    Sam,
     StackName,
     chosen,
+    sam_command,
 )
 from scrutineer.cli.tables import show_rows
-from scrutineer.errors import UserError
 
 if TYPE_CHECKING:
     from scrutineer.deployment.change_set import Change
@@ -51,7 +50,7 @@ def plan(
     endpoint_seconds: Annotated[
         float, typer.Option(help="What the endpoint takes an inspection, for the cost of 1,000 of them.", min=0.0)
     ] = 3.0,
-    sam: Annotated[str | None, typer.Option(help="The SAM CLI; by default .venv-sam's or the PATH's.")] = None,
+    sam: Sam = None,
     project: Project = PROJECT,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
@@ -106,7 +105,7 @@ def _changes(
         return None, f"there is no stack {subject.environment.stack} yet: all of it is new"
     if not subject.built.is_file():
         return None, "nothing is built: `sam build` comes first"
-    command = sam or _sam(subject.root)
+    command = sam_command(subject.root, sam)
     options = [
         word
         for name, value in (("--region", region), ("--profile", profile))
@@ -115,14 +114,6 @@ def _changes(
     ]
     with err.status("SAM uploads what was built and makes a change set …"):
         return changes(subject.environment, subject.account, subject.root, [command], options), ""
-
-
-def _sam(project: Path) -> str:
-    own = project / ".venv-sam" / "bin" / "sam"
-    found = str(own) if own.is_file() else shutil.which("sam")
-    if found is None:
-        raise UserError("The SAM CLI is not on the PATH; --sam says where it is, --offline does without.")
-    return found
 
 
 def _region(subject: "Subject") -> str | None:
