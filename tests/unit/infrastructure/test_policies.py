@@ -67,7 +67,7 @@ GRANTS = {
         "s3:PutObject": ["photos/*", "batches/*"],
         "s3:DeleteObject": ["batches/*"],
         "s3:ListBucket": ["InspectionBucket"],
-        "sqs:SendMessage": ["SpreadQueue", "PrecheckQueue", "PrecheckBulkQueue"],
+        "sqs:SendMessage": ["SpreadQueue", "PrecheckBulkQueue"],
         "sqs:ReceiveMessage": ["SpreadQueue"],
     },
     "Precheck": {
