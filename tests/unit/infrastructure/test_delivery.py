@@ -155,7 +155,7 @@ def test_buildspecs_and_scripts_are_there(root: Path, delivery: Mapping[str, Any
 
 @pytest.mark.parametrize("delivered_by", ["github", "codepipeline"])
 def test_each_way_of_delivering_lints(delivered_by: str, root: Path) -> None:
-    parameters = {"Delivery": delivered_by, "GitHubRepository": "owner/name"}
+    parameters = {"Delivery": delivered_by, "GitHubRepository": "owner/name", "ImageRepository": "endpoint"}
     found = lint_file(
         root / "infrastructure" / "delivery.yaml", config=ManualArgs(regions=["eu-west-1"], parameters=[parameters])
     )
