@@ -1,6 +1,7 @@
 """One MariaDB for the whole test run, migrated once, and empty for each test that asks for it."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,9 @@ from tests.fakes.tables import empty, migrated
 # Powertools reads its names when core.observability is imported, by whichever suite comes first.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Test")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
+# A shell starts what runs in the background deaf to Ctrl-C, and every command that a test starts inherits it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,10 @@ def test_following_ends_by_an_interrupt(url: str, tmp_path: Path) -> None:
         assert following.stdout is not None
         assert json.loads(following.stdout.readline()) == LINE
         following.send_signal(signal.SIGINT)
-        assert following.wait(10) == 130
+        try:
+            assert following.wait(10) == 130
+        finally:
+            following.kill()
 
 
 def test_an_empty_log_can_be_followed() -> None:
