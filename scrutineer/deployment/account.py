@@ -10,6 +10,7 @@ from typing import Any, Protocol
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 ATTEMPTS = 2
+LONGEST_MESSAGE = 200  # characters; what is no AWS may send a page
 DENIED = frozenset(
     {
         "AccessDenied",
@@ -152,6 +153,7 @@ class _translated:
         if error is None:
             return
         from botocore import exceptions as boto
+        from botocore.parsers import ResponseParserError
 
         if isinstance(error, boto.ClientError):
             raise _answered(self._service, error.operation_name, error.response["Error"]) from error
@@ -165,6 +167,8 @@ class _translated:
             raise CouldNotLook(f"no answer from {self._service}: {_line(error)}") from error
         if isinstance(error, boto.BotoCoreError):
             raise CouldNotLook(_line(error)) from error
+        if isinstance(error, ResponseParserError):  # such as a proxy's page; it would be repeated whole
+            raise CouldNotLook(f"what answered for {self._service} is not AWS") from error
 
 
 def _answered(service: str, operation: str, error: Mapping[str, Any]) -> CouldNotLook:
@@ -173,7 +177,7 @@ def _answered(service: str, operation: str, error: Mapping[str, Any]) -> CouldNo
         return NotSignedIn(f"the credentials are not taken ({code})")
     if code in DENIED:
         return CouldNotLook(f"needs {action(service, operation)}")
-    return Refused(code, " ".join(message.split()))
+    return Refused(code, " ".join(message.split())[:LONGEST_MESSAGE])
 
 
 def action(service: str, operation: str) -> str:

@@ -70,6 +70,8 @@ def examine(
             yield fail(check.name, f"the gateway answered {error}")
         except (UserError, LocalStackError) as error:
             yield fail(check.name, str(error))
+        except Exception as error:  # the edge of one check: what AWS answers may surprise it, and the others go on
+            yield fail(check.name, f"this check is itself in error ({type(error).__name__}: {error}); please report it")
 
 
 def _missing(check: Check, subject: Subject, *, offline: bool) -> str | None:

@@ -37,6 +37,7 @@ def test_a_check_that_can_not_look_stops_no_other(tmp_path: Path) -> None:
         UserError("wrong"),
         TemplateInvalid("broken"),
         RequestFailed(500, {"code": "internal_error"}),
+        KeyError("Surprise"),
     ]
     checks = (*map(raising, errors), check("last", Need.ACCOUNT))
     found = list(examine(checks, subject(project(tmp_path, TOPIC))))
@@ -46,6 +47,7 @@ def test_a_check_that_can_not_look_stops_no_other(tmp_path: Path) -> None:
         (Verdict.FAIL, "wrong"),
         (Verdict.FAIL, "broken"),
         (Verdict.FAIL, "the gateway answered 500 internal_error: no detail was given"),
+        (Verdict.FAIL, "this check is itself in error (KeyError: 'Surprise'); please report it"),
     ]
     assert found[-1] == ok("well", "well")
 
