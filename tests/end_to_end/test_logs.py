@@ -60,7 +60,7 @@ def test_what_is_counted_is_what_the_page_tells(
 
 
 def test_every_line_of_a_function_is_json(stack: LocalStack) -> None:
-    """Libraries' lines too, which Lambda writes; START and END are Lambda's own."""
+    """Libraries' lines and what was raised too, which Lambda writes; START and END are Lambda's own."""
     lines = [
         line
         for path in stack.logs.glob("*Function.log")
