@@ -122,8 +122,8 @@ sbom: $(SBOM) ## Write what is in the image and the functions' package to sbom/,
 	rm -r sbom/.functions
 
 audit: $(SBOM) ## Look the pinned versions up among known vulnerabilities (asks pypi.org)
-	$(SBOM_VENV)/bin/pip-audit --disable-pip --no-deps -r endpoint_container/locked/torch.txt -r endpoint_container/locked/rest.txt
-	$(SBOM_VENV)/bin/pip-audit -r functions/requirements.txt
+	$(SBOM_VENV)/bin/pip-audit --strict --disable-pip --no-deps -r endpoint_container/locked/torch.txt -r endpoint_container/locked/rest.txt
+	$(SBOM_VENV)/bin/pip-audit --strict -r functions/requirements.txt
 
 # Their dependencies are their own.
 $(SBOM):

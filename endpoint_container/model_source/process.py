@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -22,12 +21,14 @@ def run(environment: Mapping[str, str], open_bucket: Callable[[str], Bucket] = S
     started = perf_counter()
     try:
         settings = FetchSettings.from_mapping(environment)
+        if settings.scratch_dir is not None:
+            settings.scratch_dir.chmod(0o1777)
         identity = fetch(open_bucket(settings.bucket), settings.key, settings.digest, settings.model_dir)
     except FetchError as error:
         log("fetch_failed", logging.ERROR, reason=str(error))
         return 1
     except OSError as error:
-        log("fetch_failed", logging.ERROR, reason=f"MODEL_DIR: {error.strerror}")
+        log("fetch_failed", logging.ERROR, reason=f"{error.filename}: {error.strerror}")
         return 1
     log("fetched", seconds=round(perf_counter() - started, 3), **vars(identity))
     return 0
@@ -37,6 +38,4 @@ def main(arguments: list[str]) -> None:
     """Run with the one argument `fetch`, or with none."""
     if arguments not in ([], ["fetch"]):
         sys.exit("usage: fetch")
-    # The first process of a container has no default action for SIGTERM.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     sys.exit(run(os.environ))

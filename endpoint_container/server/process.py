@@ -1,7 +1,6 @@
 """The server process: uvicorn around the app, ended by SIGTERM in SageMaker's way."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -94,8 +93,6 @@ def main(arguments: list[str]) -> None:
     """Run as SageMaker runs a container: with the one argument `serve`, or with none."""
     if arguments not in ([], ["serve"]):
         sys.exit("usage: serve")
-    # The first process of a container has no default action for SIGTERM; until the server is up, this is it.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     leave(serve(os.environ))

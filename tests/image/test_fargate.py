@@ -41,37 +41,39 @@ def s3_url(archive: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def volume(engine: Engine) -> Iterator[str]:
-    """An empty one that belongs to root, as Fargate's do."""
-    name = engine.run("volume", "create").strip()
-    yield name
-    engine.run("volume", "rm", "--force", name)
+def volumes(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Empty ones for the model and for temporary files. They belong to root, as Fargate's do."""
+    model, scratch = (engine.run("volume", "create").strip() for _ in range(2))
+    yield model, scratch
+    engine.run("volume", "rm", "--force", model, scratch)
 
 
-def fetching(s3_url: str, volume: str, digest: str) -> list[str]:
+def fetching(s3_url: str, volumes: tuple[str, str], digest: str) -> list[str]:
     environment = {
         "MODEL_SOURCE": "s3://models/demo.tar.gz",
         "MODEL_DIGEST": digest,
+        "SCRATCH_DIR": "/scratch",
         "AWS_ENDPOINT_URL_S3": s3_url,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
     }
     told = [option for name, value in environment.items() for option in ("--env", f"{name}={value}")]
-    mounted = ("--volume", f"{volume}:/opt/ml/model", "--entrypoint", "/opt/program/fetch")
+    mounted = ("--volume", f"{volumes[0]}:/opt/ml/model", "--volume", f"{volumes[1]}:/scratch")
     # The stand-in for S3 is on this machine.
-    return ["--network", "host", *HARDENED, "--user", "0", *told, *mounted]
+    return ["--network", "host", *HARDENED, "--user", "0", *told, *mounted, "--entrypoint", "/opt/program/fetch"]
 
 
 def test_what_is_fetched_is_served_by_another_user(
-    engine: Engine, image: str, s3_url: str, artifact: Path, volume: str, inspection: dict[str, Any]
+    engine: Engine, image: str, s3_url: str, artifact: Path, volumes: tuple[str, str], inspection: dict[str, Any]
 ) -> None:
     digest = printed_digest(artifact)
-    with engine.container(image, fetching(s3_url, volume, digest), ["fetch"]) as fetched:
+    with engine.container(image, fetching(s3_url, volumes, digest), ["fetch"]) as fetched:
         assert fetched.wait() == 0
         assert [line["event"] for line in fetched.log()] == ["fetched"]
 
-    told = ("--env", f"MODEL_DIGEST={digest}", "--volume", f"{volume}:/opt/ml/model:ro")
+    mounted = ("--volume", f"{volumes[0]}:/opt/ml/model:ro", "--volume", f"{volumes[1]}:/tmp")
+    told = ("--env", f"MODEL_DIGEST={digest}", *mounted)
     serving = ["--network", "none", *HARDENED, "--user", "10001", *told]
     with engine.container(image, serving) as server:
         assert server.pings_until_ready()[-1].status == 200
@@ -79,12 +81,12 @@ def test_what_is_fetched_is_served_by_another_user(
         assert server.stop() == 0
 
 
-def test_another_digest_serves_nothing(engine: Engine, image: str, s3_url: str, volume: str) -> None:
-    with engine.container(image, fetching(s3_url, volume, "0" * 64), ["fetch"]) as fetched:
+def test_another_digest_serves_nothing(engine: Engine, image: str, s3_url: str, volumes: tuple[str, str]) -> None:
+    with engine.container(image, fetching(s3_url, volumes, "0" * 64), ["fetch"]) as fetched:
         assert fetched.wait() == 1
         (line,) = fetched.log()
         assert "MODEL_DIGEST" in line["reason"]
-    left = engine.run("run", "--rm", "--volume", f"{volume}:/model", "--entrypoint", "ls", image, "-A", "/model")
+    left = engine.run("run", "--rm", "--volume", f"{volumes[0]}:/model", "--entrypoint", "ls", image, "-A", "/model")
     assert left == ""
 
 

@@ -37,10 +37,15 @@ def test_the_model_is_there_before_it_is_served_and_read_only(containers: Mappin
     fetch, serve = containers["fetch"], containers["serve"]
     assert serve["DependsOn"] == [{"ContainerName": "fetch", "Condition": "SUCCESS"}]
     assert (fetch["Essential"], serve["Essential"]) == (False, True)
-    (filled,), (read,) = fetch["MountPoints"], serve["MountPoints"]
-    assert filled["SourceVolume"] == read["SourceVolume"] == made["TaskDefinition"]["Volumes"][0]["Name"]
+    (filled, opened), (read, written) = fetch["MountPoints"], serve["MountPoints"]
+    volumes = [volume["Name"] for volume in made["TaskDefinition"]["Volumes"]]
+    assert [filled["SourceVolume"], opened["SourceVolume"]] == volumes
+    assert [read["SourceVolume"], written["SourceVolume"]] == volumes
     assert filled["ContainerPath"] == read["ContainerPath"] == "/opt/ml/model"
     assert (filled["ReadOnly"], read["ReadOnly"]) == (False, True)
+    # Root opens what another user then has as /tmp.
+    told = {each["Name"]: each["Value"] for each in fetch["Environment"]}
+    assert (opened["ContainerPath"], written["ContainerPath"]) == (told["SCRATCH_DIR"], "/tmp")
 
 
 def test_nothing_in_a_task_may_more_than_it_needs(containers: Mapping[str, Found]) -> None:

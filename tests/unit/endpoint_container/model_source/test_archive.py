@@ -122,6 +122,15 @@ def test_a_setting_that_cannot_be_used_is_named(environment: dict[str, str], set
         FetchSettings.from_mapping(environment)
 
 
+def test_the_scratch_folder_is_opened_for_another_user(bucket: FolderBucket, model_dir: Path, tmp_path: Path) -> None:
+    bucket.put(archive(WEIGHTS))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(mode=0o755)
+    asked = {"MODEL_SOURCE": f"s3://bucket/{KEY}", "MODEL_DIGEST": DIGEST, "MODEL_DIR": str(model_dir)}
+    assert run(asked | {"SCRATCH_DIR": str(scratch)}, lambda name: bucket) == 0
+    assert scratch.stat().st_mode & 0o7777 == 0o1777
+
+
 def test_the_process_tells_in_one_line_how_it_went(
     bucket: FolderBucket, model_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,5 +144,5 @@ def test_the_process_tells_in_one_line_how_it_went(
     first, *failed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (first["event"], first["digest"]) == ("fetched", DIGEST)
     assert {line["event"] for line in failed} == {"fetch_failed"}
-    named = ["not empty", "MODEL_DIR", "404", "MODEL_SOURCE must be"]
+    named = ["not empty", "/proc/no", "404", "MODEL_SOURCE must be"]
     assert [part in line["reason"] for part, line in zip(named, failed, strict=True)] == [True] * 4
