@@ -4,8 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${CONFIG_ENV:?dev or prod}" "${STACK_NAME:?the stack of samconfig.toml}" "${EXECUTION_ROLE:?ARN}" "${SMOKE_KEY_SECRET:?ARN}"
 
+image=$(cat .aws-sam/image)
 make operator
-.venv/bin/scrutineer deploy --config-env "$CONFIG_ENV" --parameter "ModelImage=$(cat .aws-sam/image)" \
+.venv/bin/scrutineer deploy --config-env "$CONFIG_ENV" --parameter "ModelImage=$image" \
     --role-arn "$EXECUTION_ROLE" --yes
 
 SCRUTINEER_URL=$(aws cloudformation describe-stacks --stack-name "$STACK_NAME" \
