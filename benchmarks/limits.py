@@ -151,7 +151,7 @@ def accepters(
 def caller(
     stack: LocalStack, records: type[InspectionRecords], cleanup: ExitStack
 ) -> Callable[[InspectionInput, str], None]:
-    address = stack.database
+    address = stack.database_server.application
     database = Database(
         DatabaseSettings(
             address.host, address.port, address.name, address.user, "password", tls=False, password=address.password

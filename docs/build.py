@@ -20,6 +20,7 @@ ACCESS = Path(__file__).parent / "access.md"
 FUNCTIONS = ROOT / "functions"
 SETTINGS = {
     "ARCHIVE_AFTER_S": "Seconds that a final inspection is left to whoever ended it, before the schedule archives it.",
+    "APPLICATION_SECRET": "The secret of the user that the functions sign in as.",
     "API_ID": "The API whose stage the clients' keys and usage plans open.",
     "API_STAGE": "That stage.",
     "AWS_LAMBDA_LOG_FORMAT": "Lambda's own lines as `JSON` too.",
@@ -28,11 +29,11 @@ SETTINGS = {
     "BUCKET": "The inspection bucket.",
     "CLOSING_TIME": "What becomes at closing time of what is on its way: `drain` or `hold`.",
     "DATABASE_AUTH": "`iam` (a token signed at each connect, through RDS Proxy) or `password`.",
-    "DATABASE_HOST": "MySQL's address: RDS Proxy, or the local MariaDB.",
+    "DATABASE_HOST": "MySQL's address: RDS Proxy (for `migrate` the database itself), or the local MariaDB.",
     "DATABASE_NAME": "The database.",
     "DATABASE_PORT": "MySQL's port.",
     "DATABASE_TLS": "Whether to connect by TLS: `true` or `false`.",
-    "DATABASE_USER": "The database user.",
+    "DATABASE_USER": "The database user, with no more rights than the functions need.",
     "ENDPOINT": "Where the model is: `sagemaker:NAME`, with `/COMPONENT` behind it where the endpoint has inference"
     " components, or the address below which `/invocations` is.",
     "FALLBACK_ENDPOINT": "Asked while the endpoint is not available; written as `ENDPOINT`, or empty.",
@@ -55,6 +56,7 @@ SETTINGS = {
     "NOTIFY_QUEUE_URL": "The queue of the notify function.",
     "OUTWARD_LOCAL": "`127.0.0.1:PORT`, with commas between them, that clients' addresses may lead to over http."
     " For tests on one machine; empty everywhere else.",
+    "OWNER_SECRET": "The secret of the user who owns the tables.",
     "PHOTO_BUCKETS": "Buckets that photos may be named in, with commas between them.",
     "PHOTO_BUCKETS_OWNER": "The account that they belong to.",
     "POWERTOOLS_LOG_LEVEL": "The least severe line that is logged.",
@@ -63,6 +65,7 @@ SETTINGS = {
     "PRECHECK_BULK_QUEUE_URL": "The queue of the precheck stage's bulk lane.",
     "PRECHECK_DEAD_LETTERS_URL": "What the precheck stage gave up.",
     "PRECHECK_QUEUE_URL": "The queue of the precheck stage.",
+    "SCHEMA_FOLDER": "Where migrations, rights and the certificates that are trusted lie: the content of `database/`.",
     "SERVICE_CLOSES": "When the service closes: `HH:MM`, at most `24:00`.",
     "SERVICE_OPENS": "When the service opens: `HH:MM`; the same time as `SERVICE_CLOSES` is always open.",
     "SERVICE_TIMEZONE": "Their time zone, by its name in the IANA database.",

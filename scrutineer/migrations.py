@@ -1,42 +1,56 @@
-"""Applies the numbered SQL files of `database/`, each once, in order."""
+"""Brings a database that is reached from here up to date, by the code that does it in AWS (`functions/migrate`)."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
-
-import certifi
 
 from scrutineer.database_address import Connection
+from scrutineer.errors import UserError
+from scrutineer.function_code import reachable
+
+LOCK_WAIT_S = 60
 
 
-def apply_migrations(connection: Connection, folder: Path) -> list[str]:
-    """Returns the names of what was applied now. Waits while another process migrates the same database."""
-    with _opened(connection, folder) as (backend, migrations), backend.lock():
-        pending = backend.to_apply(migrations)
-        names = [migration.id for migration in pending]
-        backend.apply_migrations(pending)
-    return names
+def apply_migrations(owner: Connection, folder: Path) -> list[str]:
+    """Returns the names of what was applied now. Waits while another process migrates the same database.
 
+    Raises UserError with the migration and the statement that failed.
+    """
+    reachable()
+    from migrate.apply import apply
+    from migrate.errors import UpdateFailed
+    from migrate.schema import read_schema
 
-def pending_migrations(connection: Connection, folder: Path) -> list[str]:
-    """The names of what is not applied yet."""
-    with _opened(connection, folder) as (backend, migrations):
-        return [migration.id for migration in backend.to_apply(migrations)]
-
-
-@contextmanager
-def _opened(connection: Connection, folder: Path) -> Iterator[tuple[Any, Any]]:
-    # yoyo brings sqlparse, 0.1 s that only this needs.
-    from yoyo import get_backend, read_migrations
-
-    # It tells of each statement.
-    logging.getLogger("yoyo").setLevel(logging.WARNING)
-    tls = f"&ssl=1&sslca={quote(certifi.where(), safe='')}" if connection.tls else ""
-    backend = get_backend(f"{connection.url}?charset=utf8mb4{tls}")
     try:
-        yield backend, read_migrations(str(folder))
-    finally:
-        backend.connection.close()
+        with owner.open(autocommit=True) as connection:
+            return apply(connection, read_schema(folder).migrations, wait_s=LOCK_WAIT_S)
+    except UpdateFailed as error:
+        raise UserError(error.detail) from error
+
+
+def pending_migrations(owner: Connection, folder: Path) -> list[str]:
+    """The names of what is not applied yet, or not to its end."""
+    reachable()
+    from migrate.apply import pending
+    from migrate.schema import read_schema
+
+    with owner.open() as connection:
+        return pending(connection, read_schema(folder).migrations)
+
+
+def bring_up_to_date(owner: Connection, application: Connection, folder: Path) -> list[str]:
+    """The same, and the functions' user with its rights, as a deployment makes it. Raises UserError."""
+    reachable()
+    from migrate.errors import UpdateFailed
+    from migrate.schema import read_schema
+    from migrate.update import SignIn, Waits, update
+
+    by_user = {connection.user: connection for connection in (owner, application)}
+    try:
+        return update(
+            read_schema(folder),
+            lambda sign_in: by_user[sign_in.user].open(autocommit=True),
+            SignIn(owner.user, owner.password),
+            SignIn(application.user, application.password),
+            Waits(lock_s=LOCK_WAIT_S, database_s=0),
+        )
+    except UpdateFailed as error:
+        raise UserError(error.detail) from error

@@ -33,11 +33,17 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def tables(mariadb: Server) -> list[str]:
-    return migrated(mariadb.connection)
+    return migrated(mariadb.connection, mariadb.application)
 
 
 @pytest.fixture
 def empty_database(mariadb: Server, tables: list[str]) -> Connection:
-    """The migrated tables without rows."""
+    """The migrated tables without rows, as their owner sees them."""
     empty(mariadb.connection, tables)
     return mariadb.connection
+
+
+@pytest.fixture
+def application(mariadb: Server, empty_database: Connection) -> Connection:
+    """The same as the functions see them."""
+    return mariadb.application

@@ -1,9 +1,8 @@
 """A change and its line in the audit log: both or neither, one change at a time.
 
-Administration is rare, so changes wait for each other on one row: the first line of the audit log, which nothing can
-change or remove. Whoever has it sees all that others changed before, so what a change checks (is there another admin,
-is a client on the plan) still holds when it commits. On an empty log two changes may both pass and then block each
-other at their lines; the database undoes one of them, and `Database.transaction` runs it again.
+Administration is rare, so changes wait for each other on one row, the only one of `admin_lock`. Whoever has it sees
+all that others changed before, so what a change checks (is there another admin, is a client on the plan) still holds
+when it commits.
 """
 
 from collections.abc import Callable
@@ -53,7 +52,7 @@ class Changes:
         made: list[Change[T]] = []
 
         def transaction(transaction: Transaction) -> None:
-            transaction.one("SELECT sequence FROM audit_log ORDER BY sequence LIMIT 1 FOR UPDATE")
+            transaction.one("SELECT only_row FROM admin_lock FOR UPDATE")
             made[:] = [work(transaction)]
             change = made[0]
             note_change(

@@ -51,6 +51,17 @@ def api_gateway() -> Any:
     )
 
 
+@cache
+def secrets_manager() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "secretsmanager",
+        config=Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10),
+    )
+
+
 def database_token(host: str, port: int, user: str) -> str:
     """An IAM sign-in token for RDS Proxy: a presigned request, made without any call, valid for 15 minutes."""
     import boto3

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from scrutineer.access import bootstrap
 from scrutineer.cli.console import progress
 from scrutineer.errors import UserError
 from scrutineer.local.settings import ROOT, StackSettings
@@ -23,7 +22,7 @@ EMBEDDINGS, DESCRIPTIONS = "EmbeddingEndpointUrl", "DescriptionEndpointUrl"
 """The template's parameters for models beside the inspections' own."""
 FURTHER_FAMILIES = {EMBEDDINGS: CLIP, DESCRIPTIONS: BLIP2}
 FIRST_CLIENT = "First client"
-RECONCILE = "ReconcileFunction"
+MIGRATE, RECONCILE = "MigrateFunction", "ReconcileFunction"
 TELLERS = ("NotifyFunction", "WebhooksFunction")
 
 
@@ -81,8 +80,11 @@ def first_key(stack: "LocalStack") -> str:
 
     Raises UserError where the stack's records of API Gateway can't follow.
     """
-    with stack.database.open() as connection:
-        key = bootstrap(connection, client_name=FIRST_CLIENT, force=True, replace=True).key
+    made = stack.invoke(MIGRATE, {"bootstrap": {"client": FIRST_CLIENT, "force": True, "replace": True}})
+    answer = json.loads(made.payload)
+    if made.function_error or "problem" in answer:
+        raise UserError(f"There is no first client: {MIGRATE} failed; see {stack.logs}.")
+    key: str = answer["key"]
     result = stack.invoke(RECONCILE, {})
     if result.function_error or json.loads(result.payload)["left"]:
         raise UserError(f"The usage plan does not know the first client: {RECONCILE} failed; see {stack.logs}.")

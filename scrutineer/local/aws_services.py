@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,15 @@ class AwsServices:
                 ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
                 client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)
 
+    def create_secrets(self, values: Mapping[str, str]) -> None:
+        """Secrets by their names."""
+        client = make_client("secretsmanager", self.url)
+        for name, value in values.items():
+            client.create_secret(Name=name, SecretString=value)
+
     def _create_texts(self, template: Template) -> None:
         if template.secrets:
-            client = make_client("secretsmanager", self.url)
-            for secret in template.secrets:
-                client.create_secret(Name=secret.name, SecretString=secret.value)
+            self.create_secrets({secret.name: secret.value for secret in template.secrets})
         if template.parameters:
             client = make_client("ssm", self.url)
             for parameter in template.parameters:

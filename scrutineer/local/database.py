@@ -1,6 +1,8 @@
 """A private MariaDB: its own data folder, a free port of 127.0.0.1, and no trace on the machine."""
 
+import dataclasses
 import getpass
+import hashlib
 import os
 import shutil
 import signal
@@ -17,8 +19,17 @@ from scrutineer.local.ports import HOST, free_port
 from scrutineer.local.processes import Processes
 
 NAME = "scrutineer"
-USER = "scrutineer"
+# As in AWS: one user owns the tables and may make others, the functions' user is made by the migrations.
+OWNER, APPLICATION = "scrutineerowner", "scrutineer_app"
 PASSWORD = "scrutineer"
+SETUP = (
+    f"CREATE DATABASE {NAME} CHARACTER SET utf8mb4",
+    f"CREATE USER {OWNER}@'%' IDENTIFIED BY '{PASSWORD}'",
+    f"GRANT CREATE USER ON *.* TO {OWNER}@'%'",
+    f"GRANT ALL ON {NAME}.* TO {OWNER}@'%' WITH GRANT OPTION",
+    # Tests make databases of their own beside it.
+    f"GRANT ALL ON `{NAME}\\_%`.* TO {OWNER}@'%' WITH GRANT OPTION",
+)
 
 
 class Database:
@@ -38,7 +49,13 @@ class Database:
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self._binaries: Binaries | None = None
-        self.connection = Connection(HOST, free_port(), USER, PASSWORD, NAME)
+        self.connection = Connection(HOST, free_port(), OWNER, PASSWORD, NAME)
+        """The owner's."""
+
+    @property
+    def application(self) -> Connection:
+        """The functions'. Their user is there once the database was brought up to date (`migrations.py`)."""
+        return dataclasses.replace(self.connection, user=APPLICATION)
 
     @property
     def data(self) -> Path:
@@ -82,7 +99,7 @@ class Database:
         self.start()
 
     def _prepared(self, binaries: Binaries) -> Path:
-        """A fresh data folder with our user and database, made once a machine and then only copied (44 ms)."""
+        """A fresh data folder with the owner and the database, made once a machine and then only copied (44 ms)."""
         version = subprocess.run(
             [binaries.server, "--no-defaults", "--version"],
             capture_output=True,
@@ -93,7 +110,8 @@ class Database:
         if version.returncode != 0:
             raise DatabaseUnavailable(f"{binaries.server} does not run: {version.stderr.strip()}")
         release = version.stdout.split("Ver", 1)[-1].split()[0]
-        prepared = self._cache / f"mariadb-data-{release}"
+        setup = hashlib.sha256("\n".join(SETUP).encode()).hexdigest()[:8]
+        prepared = self._cache / f"mariadb-data-{release}-{setup}"
         if not prepared.exists():
             fresh = self._cache / f"mariadb-data-{os.getpid()}"
             shutil.rmtree(fresh, ignore_errors=True)
@@ -134,11 +152,8 @@ class Database:
             self._wait_until_up(process, user="root", password="", name="mysql")
             connection = pymysql.connect(host=HOST, port=self.connection.port, user="root")
             with connection, connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {NAME} CHARACTER SET utf8mb4")
-                cursor.execute(f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'")
-                cursor.execute(f"GRANT ALL ON {NAME}.* TO {USER}@'%'")
-                # Tests make databases of their own beside it.
-                cursor.execute(f"GRANT ALL ON `{NAME}\\_%`.* TO {USER}@'%'")
+                for statement in SETUP:
+                    cursor.execute(statement)
         finally:
             self._processes.end(process, grace_s=10)
 
@@ -177,7 +192,7 @@ class Database:
             )
 
     def _wait_until_up(
-        self, process: subprocess.Popen[bytes], *, user: str = USER, password: str = PASSWORD, name: str = NAME
+        self, process: subprocess.Popen[bytes], *, user: str = OWNER, password: str = PASSWORD, name: str = NAME
     ) -> None:
         give_up = time.monotonic() + 30
         while True:

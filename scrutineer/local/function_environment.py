@@ -31,6 +31,8 @@ def function_environment(
         # This machine's own way out is the functions' as well.
         **({"HTTPS_PHOTOS": "true"} if "HTTPS_PHOTOS" in spec.environment else {}),
         **_database(spec.environment, database),
+        # Layers are not unpacked here: the migrations are read where they lie.
+        **({"SCHEMA_FOLDER": str(settings.migrations)} if "SCHEMA_FOLDER" in spec.environment else {}),
         **role,
         **settings.environment,
         **settings.function_environment.get(spec.logical_id, {}),
@@ -38,7 +40,9 @@ def function_environment(
 
 
 def _database(template: Mapping[str, str], database: Connection) -> dict[str, str]:
-    """Only for functions that have a database: no other gets its password."""
+    """Only for functions that have a database. The password is for those that sign in through the proxy: the one that
+    signs in to the database itself has secrets to read.
+    """
     if "DATABASE_HOST" not in template:
         return {}
     local = {
@@ -52,5 +56,5 @@ def _database(template: Mapping[str, str], database: Connection) -> dict[str, st
     }
     return {
         **{name: value for name, value in local.items() if name in template},
-        "DATABASE_PASSWORD": database.password,
+        **({"DATABASE_PASSWORD": database.password} if "DATABASE_AUTH" in template else {}),
     }

@@ -35,6 +35,8 @@ IRRELEVANT_TYPES = frozenset(
         "AWS::EC2::RouteTable",
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPCEndpoint",
+        # The stack does its work itself, when the database starts (stack.py).
+        "Custom::Migration",
         # Its content is in the stage and the API.
         "AWS::ApiGateway::Deployment",
         # Release: here is one version at a time, and what it is set to never changes.
@@ -63,7 +65,7 @@ PROPERTIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
         ),
         _names("Architectures Code Description EphemeralStorage Role Tags TracingConfig VpcConfig"),
     ),
-    # A layer's packages are those that are installed here (translation.py).
+    # A layer's packages are those that are installed here (translation.py), the schema is read where it lies.
     "AWS::Lambda::LayerVersion": (
         frozenset(),
         _names("CompatibleArchitectures CompatibleRuntimes Content Description LayerName LicenseInfo"),
@@ -75,7 +77,7 @@ PROPERTIES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
         _names("Description ProvisionedConcurrencyConfig"),
     ),
     "AWS::Lambda::EventInvokeConfig": (
-        _names("FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds"),
+        _names("FunctionName Qualifier MaximumRetryAttempts MaximumEventAgeInSeconds DestinationConfig"),
         frozenset(),
     ),
     "AWS::Lambda::EventSourceMapping": (

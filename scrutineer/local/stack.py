@@ -39,11 +39,11 @@ from scrutineer.local.sagemaker_runtime import create_app as create_sagemaker_ru
 from scrutineer.local.schedules import Schedule
 from scrutineer.local.settings import StackSettings
 from scrutineer.local.signals import termination_as_exit, uninterrupted
-from scrutineer.local.stand_ins import COMPONENT_NAME, ENDPOINT_NAME
+from scrutineer.local.stand_ins import COMPONENT_NAME, ENDPOINT_NAME, database_secrets
 from scrutineer.local.template import load_template
 from scrutineer.local.template_model import ACCOUNT, REGION, Template
 from scrutineer.local.usage_plans import UsagePlans
-from scrutineer.migrations import apply_migrations
+from scrutineer.migrations import bring_up_to_date
 
 PATIENCE_S = 2.0
 
@@ -75,6 +75,7 @@ class LocalStack:
 
     @property
     def database(self) -> Connection:
+        """The owner's connection, who may do more than the functions."""
         return self.database_server.connection
 
     @property
@@ -165,7 +166,7 @@ class LocalStack:
         self._cleanup.callback(self.database_server.stop if kept else self.database_server.kill)
         self.database_server.start()
         if self.settings.migrations:
-            apply_migrations(self.database, self.settings.migrations)
+            bring_up_to_date(self.database, self.database_server.application, self.settings.migrations)
 
     def _start_functions(self) -> None:
         """Reads the template; starts the gateway and, ahead of need, the functions."""
@@ -208,7 +209,7 @@ class LocalStack:
                     services_url=self.services_url,
                     queues_url=self.queues_url,
                     sagemaker_runtime_url=self.sagemaker_runtime_url,
-                    database=self.database,
+                    database=self.database_server.application,
                     role=self.roles.environment(spec),
                 ),
                 python=settings.python,
@@ -233,6 +234,7 @@ class LocalStack:
 
     def _start_event_sources(self) -> None:
         self.services.create(self.template)
+        self.services.create_secrets(database_secrets(self.database, self.database_server.application))
         self._records.start()
         self._cleanup.callback(self._records.stop)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()

@@ -1,8 +1,10 @@
 """What `Ref` and `GetAtt` mean on one machine: local addresses for resources, fixed outputs for nested stacks."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scrutineer.database_address import Connection
 from scrutineer.local.errors import TemplateUnsupported
 from scrutineer.local.intrinsics import STACK_NAME
 from scrutineer.local.resource_rules import NESTED_TYPES
@@ -12,12 +14,18 @@ ENDPOINT_NAME = f"{STACK_NAME}-endpoint"
 COMPONENT_NAME = f"{STACK_NAME}-model"
 # Nothing is ever published a second time here.
 VERSION = "1"
+OWNER_SECRET, APPLICATION_SECRET = f"{STACK_NAME}-database-owner", f"{STACK_NAME}-database-application"
+SECRET_ARN = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
 
 # The nested stacks of template.yaml by logical id. What is not here is not known to mean anything locally.
 NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
-    ("Database", "ProxyEndpoint"): "127.0.0.1",
-    ("Database", "ProxyResourceId"): "prx-local",
-    ("Database", "SecretArn"): f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{STACK_NAME}-database-local",
+    ("Database", "Address"): "127.0.0.1",
+    ("Database", "InstanceId"): "database-local",
+    ("Database", "OwnerSecretArn"): f"{SECRET_ARN}:{OWNER_SECRET}",
+    ("Database", "ApplicationSecretArn"): f"{SECRET_ARN}:{APPLICATION_SECRET}",
+    ("Proxy", "ProxyEndpoint"): "127.0.0.1",
+    ("Proxy", "ProxyResourceId"): "prx-local",
+    ("Proxy", "ProxyName"): "proxy-local",
     ("Endpoint", "EndpointName"): ENDPOINT_NAME,
     ("Endpoint", "Address"): f"{ENDPOINT_NAME}/{COMPONENT_NAME}",
     ("Endpoint", "EndpointArn"): f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{ENDPOINT_NAME}",
@@ -31,6 +39,14 @@ NESTED_OUTPUTS: Mapping[tuple[str, str], str] = {
     ("Network", "OperatorSecurityGroupId"): "sg-local",
     ("Network", "VpcId"): "vpc-local",
 }
+
+
+def database_secrets(owner: Connection, application: Connection) -> dict[str, str]:
+    """What the secrets of the nested stack `Database` hold, by name."""
+    return {
+        name: json.dumps({"username": connection.user, "password": connection.password})
+        for name, connection in ((OWNER_SECRET, owner), (APPLICATION_SECRET, application))
+    }
 
 
 class LocalAttributes:
@@ -112,6 +128,9 @@ class LocalAttributes:
                 return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"
             case "AWS::Events::Rule", "Arn":
                 return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"
+            case "Custom::Migration", "User":
+                # The stack migrates when its database starts (stack.py), and gives each function its user.
+                return "local"
             case "AWS::Scheduler::Schedule", "Arn":
                 return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{name}"
             case "AWS::Lambda::Version", "Version":

@@ -55,6 +55,8 @@ def load_template(path: Path, *, queues_url: str, parameters: Mapping[str, str] 
         functions[name] = dataclasses.replace(functions[name], arn=alias.arn, version=alias.version)
     for logical_id, properties in resources.all("AWS::Lambda::EventInvokeConfig"):
         name = resources.find(FUNCTION, properties["FunctionName"], logical_id)
+        if properties.get("DestinationConfig"):  # SAM writes an empty one
+            raise TemplateUnsupported(logical_id, "a destination")
         functions[name] = dataclasses.replace(
             functions[name],
             async_retries=int(properties.get("MaximumRetryAttempts", 2)),

@@ -110,8 +110,8 @@ def _localise_code(source: Mapping[str, Any], base: Path) -> dict[str, Path]:
 
 
 def _localise_layers(source: Mapping[str, Any], base: Path) -> None:
-    """The same for `ContentUri`. A layer of packages needs nothing here, where its packages are installed; what any
-    other holds would be missing.
+    """The same for `ContentUri`. A layer of packages needs nothing here, where its packages are installed, and one of
+    migrations is read where it lies (function_environment.py); what any other holds would be missing.
     """
     for logical_id, resource in (source.get("Resources") or {}).items():
         if resource.get("Type") == "AWS::Lambda::LayerVersion":
@@ -120,7 +120,7 @@ def _localise_layers(source: Mapping[str, Any], base: Path) -> None:
             continue
         properties = resource.setdefault("Properties", {})
         folder = _folder(base, logical_id, "ContentUri", properties.get("ContentUri"))
-        if not (folder / "requirements.txt").is_file():
+        if not any((folder / name).is_file() for name in ("requirements.txt", "rights.json")):
             raise TemplateUnsupported(logical_id, "a layer of anything but the packages of a requirements.txt")
         properties["ContentUri"] = PACKAGED
 

@@ -60,7 +60,7 @@ def main() -> int:
         folder = options.keep or Path(temporary)
         server = Server(Path(temporary), cache=default_cache(), processes=processes, log_path=Path(temporary) / "log")
         server.start()
-        tables = migrated(server.connection)
+        tables = migrated(server.connection, server.application)
         for number, scenario in enumerate(chosen, start=1):
             console.print(f"{number}/{len(chosen)} {scenario.name}: {scenario.promise}")
             kept = folder / scenario.name

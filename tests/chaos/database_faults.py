@@ -65,11 +65,9 @@ def crowded_out(world: World) -> None:
         while time.monotonic() < end:
             with suppress(pymysql.err.OperationalError):  # 1040: full
                 while True:
-                    hog = hogs.enter_context(world.server.connection.open())
+                    hog = hogs.enter_context(world.server.application.open())
                     taken.add(hog.thread_id())
-            cursor.execute(
-                "SELECT id FROM information_schema.processlist WHERE user = %s", (world.server.connection.user,)
-            )
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE user = %s", (world.direct.user,))
             for (thread_id,) in cursor.fetchall():
                 if thread_id not in taken:
                     with suppress(pymysql.err.OperationalError):  # gone already

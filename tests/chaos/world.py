@@ -117,7 +117,7 @@ class World:
         self.asked = 0
         self._asked = threading.Condition()
         self._threads: list[threading.Thread] = []
-        connection = self.server.connection
+        connection = self.server.application
         self.direct = DatabaseSettings(
             connection.host, connection.port, connection.name, connection.user, "password", False, connection.password
         )

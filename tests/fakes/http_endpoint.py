@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class HttpEndpoint(ThreadingHTTPServer):
     """`requests` holds (path, headers, body); the answer is `status`, `headers` and `body`, after `delay_s` seconds.
+    `statuses` are answered before that, one a request. A PUT is a POST here.
 
     A GET is answered from `files` by its path, and noted nowhere. `cut` is where the connection is closed instead:
     before the answer, or inside its body.
@@ -20,6 +21,7 @@ class HttpEndpoint(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 200
+        self.statuses: list[int] = []
         self.headers: dict[str, str] = {}
         self.body = b"{}"
         self.delay_s = 0.0
@@ -63,12 +65,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if told.delay_s:
             time.sleep(told.delay_s)
-        self.send_response(told.status)
+        self.send_response(told.statuses.pop(0) if told.statuses else told.status)
         self.send_header("Content-Length", str(len(told.body) + (10 if told.cut == "inside" else 0)))
         for name, value in ({"Content-Type": "application/json"} | told.headers).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(told.body)
+
+    do_PUT = do_POST
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing is to be read on stderr."""

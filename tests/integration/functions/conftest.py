@@ -12,7 +12,8 @@ CLIENTS = ("client-a", "client-b", "client-c")
 
 
 @pytest.fixture
-def settings(empty_database: Connection) -> DatabaseSettings:
+def settings(empty_database: Connection, application: Connection) -> DatabaseSettings:
+    """The functions' own user, so that what it may not do is seen by every test here."""
     with empty_database.open(autocommit=True) as connection, connection.cursor() as cursor:
         for client_id in CLIENTS:
             cursor.execute(
@@ -20,13 +21,13 @@ def settings(empty_database: Connection) -> DatabaseSettings:
                 (client_id, client_id),
             )
     return DatabaseSettings(
-        host=empty_database.host,
-        port=empty_database.port,
-        name=empty_database.name,
-        user=empty_database.user,
+        host=application.host,
+        port=application.port,
+        name=application.name,
+        user=application.user,
         auth="password",
         tls=False,
-        password=empty_database.password,
+        password=application.password,
     )
 
 
@@ -47,6 +48,17 @@ def connect(settings: DatabaseSettings) -> Iterator[Callable[[], Database]]:
 @pytest.fixture
 def database(connect: Callable[[], Database]) -> Database:
     return connect()
+
+
+@pytest.fixture
+def tamper(empty_database: Connection) -> Callable[..., None]:
+    """A statement that no function makes, by the tables' owner."""
+
+    def execute(statement: str, values: tuple[object, ...] = ()) -> None:
+        with empty_database.open(autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+
+    return execute
 
 
 @pytest.fixture(autouse=True)

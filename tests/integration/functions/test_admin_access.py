@@ -272,7 +272,6 @@ def test_a_client_keeps_somebody_who_can_make_keys(desk: Administration) -> None
 def test_two_admins_who_remove_each_other_at_once_leave_one(
     alone: Administration, connect: Callable[[], Database], round_: int
 ) -> None:
-    """On an empty log, too, where there is no row yet to wait at."""
     alone.key("key_one", Role.ADMIN)
     alone.key("key_two", Role.ADMIN)
     barrier, statuses = threading.Barrier(2), []
@@ -304,11 +303,10 @@ def test_changes_wait_for_each_other(alone: Administration, connect: Callable[[]
     """The second transaction begins with what the first one left, though it was asked for before that committed."""
     alone.key("key_one", Role.ADMIN)
     alone.key("key_two", Role.ADMIN)
-    alone.ask("PATCH", f"{CLIENTS}/client-c", {"name": "x"})  # so that the log has a first line
     holder, inside, go_on = connect(), threading.Event(), threading.Event()
 
     def hold(transaction: Any) -> None:
-        transaction.one("SELECT sequence FROM audit_log ORDER BY sequence LIMIT 1 FOR UPDATE")
+        transaction.one("SELECT only_row FROM admin_lock FOR UPDATE")
         transaction.execute("UPDATE api_keys SET revoked_at = UTC_TIMESTAMP(6) WHERE key_id = 'key_two'")
         inside.set()
         assert go_on.wait(10)

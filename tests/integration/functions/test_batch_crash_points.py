@@ -4,6 +4,7 @@ The same checks run over planted bugs and must find each of them.
 """
 
 import json
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.database import Database
 from core.inspection_records import InspectionRecords, NewRequest
 from core.settings import DatabaseSettings
 from core.webhook_outbox import tell_of_batch
+from scrutineer.local.database import OWNER
 from spread.batch_work import BatchWork, ClaimedBatch
 from tests.fakes.batch_world import BatchParts, BatchProgram, BatchWorld
 from tests.fakes.batches import good_line, manifest
@@ -113,8 +115,8 @@ def every_point(
     found: list[str] = []
     for at in count(1):
         world = BatchWorld(settings, parts)
+        BatchWorld(replace(settings, user=OWNER), parts).run(*(f"DELETE FROM {table}" for table in TABLES))
         world.run(
-            *(f"DELETE FROM {table}" for table in TABLES),
             "INSERT INTO webhook_endpoints (endpoint_id, client_id, url, events, secret, created_at, updated_at)"
             " VALUES ('e', 'client-a', '', '[\"batch.finished\"]', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
         )

@@ -5,6 +5,7 @@ The same checks run over planted bugs and must find each of them.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -15,6 +16,7 @@ from core.settings import DatabaseSettings
 from core.states import State
 from core.work_records import Claimed, WorkRecords
 from invoke.invoke import Invoke
+from scrutineer.local.database import OWNER
 from sweeper.sweep import Swept
 from tests.fakes.crashing import Crash, Gate, Mode
 from tests.fakes.pipeline import AnswersFirst, Parts, Program, World, violations
@@ -68,7 +70,7 @@ def every_point(
 ) -> tuple[int, list[str]]:
     """How many side effects there are, and what went wrong at the first of them at which something did."""
     found: list[str] = []
-    database = Database(settings)
+    database = Database(replace(settings, user=OWNER))
     try:
         for at in count(1):
             for table in TABLES:

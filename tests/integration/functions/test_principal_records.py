@@ -1,6 +1,7 @@
 """Who a key or a member is, by a real database: alive, expired, revoked, rotated, disabled, and by its clock alone."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -142,9 +143,11 @@ def test_unknown_hashes(records: PrincipalRecords, database: Database, other: by
     assert records.by_key_hash(other) is None
 
 
-def test_a_key_of_a_client_that_is_gone(records: PrincipalRecords, database: Database) -> None:
+def test_a_key_of_a_client_that_is_gone(
+    records: PrincipalRecords, database: Database, tamper: Callable[..., None]
+) -> None:
     key = add_key(database)
-    database.execute("DELETE FROM clients WHERE client_id = %s", (CLIENT,))
+    tamper("DELETE FROM clients WHERE client_id = %s", (CLIENT,))
     assert records.by_key_hash(key) is None
 
 
@@ -166,14 +169,16 @@ def test_a_refused_key_is_not_used(records: PrincipalRecords, database: Database
     assert last_used(database) is None
 
 
-def test_a_database_that_can_only_be_read_still_knows_its_keys(records: PrincipalRecords, database: Database) -> None:
+def test_a_database_that_can_only_be_read_still_knows_its_keys(
+    records: PrincipalRecords, database: Database, tamper: Callable[..., None]
+) -> None:
     key = add_key(database)
     read_only = "CREATE TRIGGER read_only BEFORE UPDATE ON api_keys FOR EACH ROW SIGNAL SQLSTATE 'HY000'"
-    database.execute(f"{read_only} SET MYSQL_ERRNO = 1290")
+    tamper(f"{read_only} SET MYSQL_ERRNO = 1290")
     try:
         found = records.by_key_hash(key)
     finally:
-        database.execute("DROP TRIGGER read_only")
+        tamper("DROP TRIGGER read_only")
     assert found is not None
     assert last_used(database) is None
 

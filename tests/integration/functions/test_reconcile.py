@@ -35,9 +35,9 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def database(database: Database) -> Database:
+def database(database: Database, tamper: Callable[..., None]) -> Database:
     """Clients whose ids have their real length."""
-    database.execute("DELETE FROM clients")
+    tamper("DELETE FROM clients")
     for client_id in IDS:
         database.execute(
             "INSERT INTO clients (client_id, name, plan, created_at) VALUES (%s, 'x', 'standard', UTC_TIMESTAMP(6))",

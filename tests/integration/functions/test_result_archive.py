@@ -126,10 +126,10 @@ def test_again_after_a_crash_before_the_mark_writes_the_same(database: Database)
     assert fresh.objects == store.objects == first
 
 
-def test_what_can_not_be_shown_does_not_stand_in_the_way(database: Database) -> None:
+def test_what_can_not_be_shown_does_not_stand_in_the_way(database: Database, tamper: Callable[..., None]) -> None:
     store = InMemoryStore()
     bad, good = ended(database, minutes_ago=5), ended(database)
-    database.execute("UPDATE rvpxbverification SET answers = '[{}]' WHERE inspection_id = %s", (bad,))
+    tamper("UPDATE rvpxbverification SET answers = '[{}]' WHERE inspection_id = %s", (bad,))
     assert due(ResultArchive(database, store, None)) == (1, 1)
     assert list(store.objects) == [key_of(database, good)]
 

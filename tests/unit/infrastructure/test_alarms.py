@@ -88,7 +88,9 @@ def test_every_function_is_watched(
         if (looked.namespace, looked.name) == ("AWS/Lambda", metric)
         for _, value in looked.dimensions
     }
-    assert watched == {name for name, resource in resources.items() if resource["Type"] == kind} - (wanted or set())
+    functions = {name for name, resource in resources.items() if resource["Type"] == kind}
+    # Where the migrations fail, the deployment does, and says why.
+    assert watched == functions - {"MigrateFunction"} - (wanted or set())
 
 
 def test_every_queue_is_watched(told: Mapping[str, Any], resources: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ STAGES = [
     "admin",
     "reconcile",
     "documentation",
+    "migrate",
 ]
 
 # Both values of what decides which resources there are.

@@ -79,11 +79,11 @@ def test_every_group_says_where_it_may_go(nested: Mapping[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("parameters", "services"),
     [
-        ({}, {"sqs", "apigateway", "sagemaker.runtime"}),
-        ({"EndpointKind": "url"}, {"sqs", "apigateway"}),
-        ({"EndpointKind": "fargate"}, {"sqs", "apigateway", "ecr.api", "ecr.dkr", "logs"}),
-        ({"EgressPath": "true"}, {"sqs", "sagemaker.runtime"}),
-        ({"EndpointKind": "url", "EgressPath": "true"}, {"sqs"}),
+        ({}, {"sqs", "secretsmanager", "apigateway", "sagemaker.runtime"}),
+        ({"EndpointKind": "url"}, {"sqs", "secretsmanager", "apigateway"}),
+        ({"EndpointKind": "fargate"}, {"sqs", "secretsmanager", "apigateway", "ecr.api", "ecr.dkr", "logs"}),
+        ({"EgressPath": "true"}, {"sqs", "secretsmanager", "sagemaker.runtime"}),
+        ({"EndpointKind": "url", "EgressPath": "true"}, {"sqs", "secretsmanager"}),
     ],
 )
 def test_an_interface_endpoint_is_there_for_somebody(

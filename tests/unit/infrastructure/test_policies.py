@@ -13,6 +13,7 @@ WITHOUT_RESOURCE = {
     ("template.yaml", "TracePolicy", "SendTraces"): "X-Ray has no resource for segments",
     ("template.yaml", "DeploymentRole", "ReadAlarms"): "composite alarms are told only to whoever may read all",
     ("template.yaml", "DatabasePolicy", "JoinNetwork"): "network interfaces are checked before they exist",
+    ("template.yaml", "MigrateRole", "JoinNetwork"): "network interfaces are checked before they exist",
     ("network.yaml", "S3Endpoint", "OwnBuckets"): "any bucket of this account; the accounts of both are the condition",
     ("network.yaml", "S3Endpoint", "PhotoBuckets"): "any bucket of that account, for this account's identities",
     ("network.yaml", "PrefixListsRole", "LookUp"): "what describes prefix lists has no resource",
@@ -21,7 +22,7 @@ WITHOUT_RESOURCE = {
     ("fargate.yaml", "ExecutionRole", "SignInToEcr"): "a sign-in to ECR belongs to no repository",
     ("endpoint.yaml", "Role", "WriteMetrics"): "metrics have no resource; the namespace is a condition",
 }
-AWS_MANAGED = {"service-role/AmazonAPIGatewayPushToCloudWatchLogs"}
+AWS_MANAGED = {"service-role/AmazonAPIGatewayPushToCloudWatchLogs", "service-role/AmazonRDSEnhancedMonitoringRole"}
 
 APIGATEWAY = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
 GATEWAY_RECORDS = {
@@ -116,6 +117,7 @@ GRANTS = {
     "Reconcile": GATEWAY_RECORDS,
     "Documentation": {},
 }
+NO_VALUE = {"Ref": "AWS::NoValue"}
 RECEIVING = {"sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}
 
 
@@ -220,7 +222,9 @@ def test_one_key_closes_all_that_is_kept(resources: Mapping[str, Any], nested: M
             assert resource["Properties"]["KmsMasterKeyId"] == {"Ref": "DataKey"}, logical_id
     assert resources["Database"]["Properties"]["Parameters"]["KeyArn"] == key
     database = nested["database.yaml"]["Resources"]
-    assert {database[name]["Properties"]["KmsKeyId"]["Ref"] for name in ("Instance", "Secret")} == {"KeyArn"}
+    assert database["ApplicationSecret"]["Properties"]["KmsKeyId"] == {"Ref": "KeyArn"}
+    assert database["Instance"]["Properties"]["KmsKeyId"] == {"Fn::If": ["IsNew", {"Ref": "KeyArn"}, NO_VALUE]}
+    assert database["Instance"]["Properties"]["MasterUserSecret"] == {"KmsKeyId": {"Ref": "KeyArn"}}
     # What it closed outlives the stack.
     assert resources["DataKey"]["DeletionPolicy"] == "RetainExceptOnCreate"
 

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "AWS::CodeDeploy::Application": "moves aliases",
     "AWS::CodeDeploy::DeploymentGroup": "moves aliases",
     "AWS::Lambda::Alias": "stood in for by its function",
+    "AWS::Lambda::EventInvokeConfig": "how often a call that failed is made again",
     "AWS::S3::BucketPolicy": "put below, by S3's own API",
     "Custom::Migration": "runs a function, which moto would do in Docker",
 }

@@ -33,3 +33,14 @@ def test_a_plan_that_is_not_there_makes_nothing(empty_database: Connection, comm
     with empty_database.open() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM clients")
         assert cursor.fetchone() == (0,)
+
+
+def test_tables_that_are_not_up_to_date_are_told_as_such(empty_database: Connection, command: Command) -> None:
+    with empty_database.open(autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("RENAME TABLE plans TO plans_of_later")
+        try:
+            done = command("bootstrap", "--client", "Operations", "--database", empty_database.url)
+        finally:
+            cursor.execute("RENAME TABLE plans_of_later TO plans")
+    assert done.code == 1
+    assert "run `scrutineer migrate` first" in " ".join(done.err.split())

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from scrutineer.database_address import Connection
 from scrutineer.deployment.checks import database
 from scrutineer.deployment.findings import Verdict
 from scrutineer.errors import RequestFailed
@@ -65,6 +66,23 @@ def test_the_proxy(tmp_path: Path) -> None:
     assert only(database.proxy(subject(folder, target()))).verdict is Verdict.FAIL
 
 
-def test_migrations_need_a_way_to_the_database(tmp_path: Path) -> None:
-    found = only(database.migrations(subject(project(tmp_path, TOPIC))))
-    assert (found.verdict, "SCRUTINEER_DATABASE" in found.line) == (Verdict.SKIPPED, True)
+def test_migrations_are_told_by_the_deployment(tmp_path: Path) -> None:
+    well = stack(("Migration", "Custom::Migration", "migrations"))
+    folder = project(tmp_path, TOPIC)
+    assert only(database.migrations(subject(folder, well))).verdict is Verdict.OK
+    for summary in well["cloudformation.list_stack_resources"]["StackResourceSummaries"]:
+        summary["ResourceStatus"] = "UPDATE_FAILED"
+    failed = only(database.migrations(subject(folder, well)))
+    assert (failed.verdict, failed.line) == (Verdict.FAIL, "Migration is UPDATE_FAILED")
+
+
+def test_tables_are_looked_at_where_a_database_is_given(tmp_path: Path, empty_database: Connection) -> None:
+    folder = project(tmp_path, TOPIC)
+    assert list(database.tables(subject(folder))) == []
+    (folder / "database").mkdir()
+    (folder / "database" / "rights.json").write_text("{}")
+    (folder / "database" / "0001_clients_and_keys.sql").write_text("SELECT 1")
+    assert only(database.tables(subject(folder, database=empty_database.url))).verdict is Verdict.OK
+    (folder / "database" / "9999_later.sql").write_text("SELECT 1")
+    found = only(database.tables(subject(folder, database=empty_database.url)))
+    assert (found.verdict, found.line) == (Verdict.FAIL, "not applied yet: 9999_later")

@@ -95,6 +95,12 @@ def with_properties(**properties):
             "L: a layer of anything but the packages",
         ),
         ({"L": {"Type": "AWS::Lambda::LayerVersion", "Properties": {}}}, "L: a layer that SAM does not build"),
+        (
+            with_properties(
+                EventInvokeConfig={"DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": "x"}}}
+            ),
+            "a destination",
+        ),
         (with_properties(FunctionUrlConfig={"AuthType": "NONE"}), "AWS::Lambda::Url"),
         (
             with_properties(Events={"A": {"Type": "Api", "Properties": {"Path": "/a", "Method": "get"}}})

@@ -1,0 +1,1 @@
+"""Bring the database's tables up to date, make the functions' user and the first admin: for deploys and operators."""
