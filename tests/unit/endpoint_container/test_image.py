@@ -59,6 +59,11 @@ def test_every_requirement_is_pinned() -> None:
     assert re.search(r"^ARG BASE_IMAGE=python:3\.11\.\d+-slim-\w+$", DOCKERFILE, re.MULTILINE)
 
 
+def test_the_stand_in_for_lambda_has_the_runtime_that_is_tested() -> None:
+    dockerfile = (SOURCE.parent / "tests" / "image" / "lambda" / "Dockerfile").read_text()
+    assert f"awslambdaric=={version('awslambdaric')} " in dockerfile.replace("\n", " ")
+
+
 def test_the_locked_versions_are_all_that_the_requirements_need() -> None:
     torch = closure(["torch"])
     needed = closure(line.partition("==")[0] for line in (SOURCE / "requirements.txt").read_text().split())
