@@ -43,7 +43,6 @@ CHECKS = (
     Check("model", Phase.AFTER, Need.STACK, deployed.model),
     Check("database proxy", Phase.AFTER, Need.STACK, database.proxy),
     Check("database", Phase.AFTER, Need.GATEWAY, database.reachable),
-    Check("migrations deployed", Phase.AFTER, Need.STACK, database.migrated),
     Check("migrations", Phase.AFTER, Need.STACK, database.migrations),
     Check("tables", Phase.AFTER, Need.FILES, database.tables),
     Check("gateway records", Phase.AFTER, Need.GATEWAY, database.records),

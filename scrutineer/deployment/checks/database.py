@@ -77,16 +77,6 @@ def tables(subject: Subject) -> Iterator[Finding]:
         yield ok("tables", "they are up to date")
 
 
-def migrated(subject: Subject) -> Iterator[Finding]:
-    """The deploy migrates by a resource of its own: how that went, without a way to the database."""
-    assert subject.stack is not None
-    for deployed in subject.stack.of_type("Custom::Migration"):
-        if deployed.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            yield ok("migrations deployed", "the deploy brought the tables up to date")
-        else:
-            yield fail("migrations deployed", f"{deployed.path} is {deployed.status}", subject.environment.deploy)
-
-
 def records(subject: Subject) -> Iterator[Finding]:
     """API Gateway's keys and usage plans beside the rows that they are made from."""
     assert subject.gateway is not None
