@@ -1,5 +1,6 @@
 """Who can reach whom: by pairs of groups that agree, and out of the network only where that was asked for."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,6 +60,17 @@ def test_only_the_group_with_a_way_out_may_go_everywhere(nested: Mapping[str, An
     open_ways = {way for way in ways_out(network(nested, **parameters)) if way.target == EVERYWHERE}
     wanted = {Way("<EgressSecurityGroup>", EVERYWHERE, 443)} if parameters else set()
     assert open_ways == wanted
+
+
+def test_no_group_of_another_stack_may_go_everywhere(nested: Mapping[str, Any]) -> None:
+    open_groups = {
+        (name, logical_id)
+        for name, template in nested.items()
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"].startswith("AWS::EC2::SecurityGroup")
+        and f'"CidrIp": "{EVERYWHERE}"' in json.dumps(resource)
+    }
+    assert open_groups == {("network.yaml", "EgressSecurityGroup")}
 
 
 def test_nobody_is_let_in_by_an_address(nested: Mapping[str, Any]) -> None:
