@@ -8,7 +8,7 @@ from scrutineer.local.settings import ROOT
 from scrutineer.local.stack import LocalStack
 
 
-def test_database_migrations_and_records_of_a_running_stack(stack: LocalStack, key: str) -> None:
+def test_database_tables_and_records_of_a_running_stack(stack: LocalStack, key: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scrutineer", "doctor", "--after", "--json"],
         capture_output=True,
@@ -25,9 +25,9 @@ def test_database_migrations_and_records_of_a_running_stack(stack: LocalStack, k
         check=False,
     )
     found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
-    assert {name: found[name]["verdict"] for name in ("database", "migrations", "gateway records", "deployed")} == {
+    assert {name: found[name]["verdict"] for name in ("database", "tables", "gateway records", "deployed")} == {
         "database": "ok",
-        "migrations": "ok",
+        "tables": "ok",
         "gateway records": "ok",
         "deployed": "skipped",
     }
