@@ -273,6 +273,14 @@ def test_an_update_is_taken_back_by_alarms_on_what_is_updated(template: Mapping[
     updated = made[{"components": "Component", "variants": "VariantEndpoint"}[way]]
     watched = {each["AlarmName"] for each in updated["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]}
     assert watched == {"AnswersWithErrors-name", "AnswersSlowly-name"}
+    # SageMaker looks at them in the role's name, or never goes back.
+    (look,) = (
+        statement
+        for statement in template["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        if statement["Sid"] == "LookAtAlarms"
+    )
+    assert look["Action"] == "cloudwatch:DescribeAlarms"
+    assert [arn["Fn::GetAtt"] for arn in look["Resource"]] == [["AnswersWithErrors", "Arn"], ["AnswersSlowly", "Arn"]]
     named = {
         "components": {"InferenceComponentName": made.get("Component", {}).get("InferenceComponentName")},
         "variants": {"EndpointName": made.get("VariantEndpoint", {}).get("EndpointName"), "VariantName": "main"},
