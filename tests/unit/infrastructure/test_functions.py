@@ -83,6 +83,11 @@ json.dump(reads, sys.stdout)
 """
 
 
+def test_no_log_level_hides_what_is_counted(source: Mapping[str, Any]) -> None:
+    """Lambda drops lines below the level; a metric's names none, and so does what a function says that crashes."""
+    assert set(source["Parameters"]["LogLevel"]["AllowedValues"]) <= {"TRACE", "DEBUG", "INFO"}
+
+
 def test_stages_are_the_ones_known_here(functions: Mapping[str, Any]) -> None:
     assert sorted(functions) == sorted(STAGES)
 

@@ -117,6 +117,21 @@ def test_alarms_that_roll_back_look_at_the_new_version_alone(resources: Mapping[
             assert values.get("service", stage.lower()) == stage.lower()
 
 
+def test_alarms_look_where_the_functions_count(resources: Mapping[str, Any]) -> None:
+    """An alarm on a namespace that nobody writes to is silent for ever."""
+    counted = {
+        json.dumps(function["Properties"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"])
+        for function in of_type(resources, "AWS::Lambda::Function").values()
+    }
+    own = {
+        name: alarm["Properties"]["Namespace"]
+        for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items()
+        if not str(alarm["Properties"].get("Namespace", "AWS/")).startswith("AWS/")
+    }
+    assert {"InspectionsFaults", "PrecheckFaults", "InvokeFaults", "FormatFaults"} <= set(own)
+    assert {json.dumps(namespace) for namespace in own.values()} == counted
+
+
 def test_a_client_with_bad_keys_rolls_nothing_back(resources: Mapping[str, Any]) -> None:
     """Lambda counts refusals as errors, so the authorizer is measured against all of its calls, never by a number."""
     alarm = resources["AuthorizerErrors"]["Properties"]
