@@ -220,6 +220,17 @@ def test_no_secret_is_in_a_firewalls_logs_or_samples(
     assert {shown["SampledRequestsEnabled"] for shown in visibility(found["WebAcl"])} == {False}
 
 
+@pytest.mark.parametrize(("file", "parameters"), ACLS)
+def test_no_metric_has_a_name_that_waf_keeps_for_itself(
+    nested: Mapping[str, Any], file: str, parameters: dict[str, str]
+) -> None:
+    """https://docs.aws.amazon.com/waf/latest/APIReference/API_VisibilityConfig.html"""
+    made = edge(nested, **parameters) if file == "edge.yaml" else resources(nested[file], **parameters)
+    names = [each["MetricName"] for each in visibility(made["WebAcl"])]
+    assert len(names) == len(set(names)) > 2
+    assert not {"all", "default_action"} & {name.lower() for name in names}
+
+
 def test_rules_have_priorities_of_their_own(nested: Mapping[str, Any]) -> None:
     for parameters in ({"Firewall": "true"}, BEHIND):
         priorities = [rule["Priority"] for rule in edge(nested, **parameters)["WebAcl"]["Rules"]]
