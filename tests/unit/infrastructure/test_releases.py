@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ MOST_RESOURCES, LARGEST_TEMPLATE = 500, 1_000_000
 # What Lambda wants left over for functions without a reservation.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 LEFT_UNRESERVED, ACCOUNT_LIMIT = 100, 1000
+LONGEST_STATEMENT, LARGEST_POLICY = 500, 20_480
 # What a deployment itself calls: the function as it has just become, whose settings others' settings depend on.
 UNPUBLISHED = {"MigrateFunction"}
 NOT_BUILT = "Schema"  # files as they are
@@ -194,6 +196,17 @@ def test_the_stack_stays_far_from_cloudformations_limits(document: Mapping[str, 
     assert len(document["Resources"]) < MOST_RESOURCES * 0.8
     assert len(json.dumps(document)) < LARGEST_TEMPLATE / 2
     assert (root / "template.yaml").stat().st_size < LARGEST_TEMPLATE / 2
+
+
+def test_every_functions_callers_fit_into_its_policy(resources: Mapping[str, Any]) -> None:
+    """A statement is some 440 bytes with the longest names, and there is one for each route.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    callers = Counter(
+        each["Properties"]["FunctionName"]["Ref"] for each in of_type(resources, "AWS::Lambda::Permission").values()
+    )
+    assert max(callers.values()) * LONGEST_STATEMENT < LARGEST_POLICY
 
 
 def test_what_is_provisioned_fits_into_what_is_reserved_whatever_is_chosen(source: Mapping[str, Any]) -> None:
