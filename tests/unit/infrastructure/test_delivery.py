@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from cfnlint.api import ManualArgs, lint_file
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 ISSUER = "token.actions.githubusercontent.com"
 CREDENTIALS = re.compile(r"aws-(access-key-id|secret-access-key)|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)|\bsecrets\.")
@@ -136,6 +137,27 @@ def test_roles_that_cloudformation_makes_are_the_stacks_own(delivery: Mapping[st
             assert name in (f"role/${{{stage}Stack}}-*", f"policy/${{{stage}Stack}}-*"), statement["Sid"]
 
 
+def test_cloudformation_may_do_with_roles_what_it_says_that_it_needs(
+    delivery: Mapping[str, Any], document: Mapping[str, Any], nested: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """By the permissions in AWS's own schemas. PowerUserAccess has the rest, and of IAM no more than linked roles."""
+    below = {Path(each["Properties"]["TemplateURL"]).name for each in stacks(document)}
+    made = [*document["Resources"].values(), *(each for name in below for each in nested[name]["Resources"].values())]
+    types = {each["Type"] for each in made if each["Type"].startswith("AWS::IAM::")}
+    assert types == {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
+    needed = {
+        action
+        for each in types
+        for name, handler in PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", each).schema["handlers"].items()
+        for action in handler["permissions"]
+        if name != "list" and not re.search("Group|User|PermissionsBoundary", action)
+    }
+    for stage in ("Dev", "Prod"):
+        (policy,) = delivery[f"{stage}ExecutionRole"]["Properties"]["Policies"]
+        granted = {action for each in policy["PolicyDocument"]["Statement"] for action in each["Action"]}
+        assert needed <= granted
+
+
 def test_the_pipeline_takes_the_same_way(delivery: Mapping[str, Any]) -> None:
     stages = delivery["Pipeline"]["Properties"]["Stages"]
     assert [stage["Name"] for stage in stages] == ["Source", "Build", "Dev", "Approval", "Prod"]
@@ -160,6 +182,10 @@ def test_each_way_of_delivering_lints(delivered_by: str, root: Path) -> None:
         root / "infrastructure" / "delivery.yaml", config=ManualArgs(regions=["eu-west-1"], parameters=[parameters])
     )
     assert [f"{match.rule.id} {match.message} at {match.path}" for match in found] == []
+
+
+def stacks(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (each for each in template["Resources"].values() if each["Type"] == "AWS::CloudFormation::Stack")
 
 
 def uses(path: Path) -> Iterator[str]:
