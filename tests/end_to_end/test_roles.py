@@ -38,6 +38,9 @@ NOT_COME_TO = {
         "sqs:SendMessage",
         "*",
     ): "itself after a failure, and Notify of an end",
+    ("ArchiveFunction", "*", "*"): "Format archives its own; what that missed is a matter of the moment",
+    ("InvokeFunction", "s3:GetObject", "*/captures/*"): "what a worker that died had asked is there by chance alone",
+    ("InvokeFunction", "s3:ListBucket", "*"): "the same, where it is not there",
     (
         "InvokeFunction",
         "sqs:SendMessage",
