@@ -118,7 +118,7 @@ def floors_s(
 
     def floor_s(way: Way) -> float:
         tiles = 0 if way.remembers and cell.repeated else prepared.tiles
-        known = prepared.prompt.shared if way.remembers else 0
+        known = (prepared.prompt.shown if cell.repeated else prepared.prompt.shared) if way.remembers else 0
         counts = Counts(tiles, len(prepared.prompt.prefix), suffixes, known)
         return roofline.flop(roofline.scoring(shape, [counts], value_bytes=4)) / flop_a_second
 
