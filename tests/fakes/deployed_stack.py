@@ -1,11 +1,12 @@
 """A deployed stack as boto3 meets it: CloudFormation that knows its functions, and Lambda that runs them."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.fakes.http_serving import on_a_thread
 
 STACK, FUNCTION = "scrutineer-dev", "scrutineer-dev-MigrateFunction-1A2B3C"
 RESOURCE = f"""<DescribeStackResourceResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
@@ -39,15 +40,8 @@ class DeployedStack(ThreadingHTTPServer):
 
 @contextmanager
 def deployed() -> Iterator[DeployedStack]:
-    server = DeployedStack()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with on_a_thread(DeployedStack()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,10 +1,11 @@
 """A real HTTP server on 127.0.0.1 that answers as it is told."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.fakes.http_serving import on_a_thread
 
 
 class HttpEndpoint(ThreadingHTTPServer):
@@ -36,15 +37,8 @@ class HttpEndpoint(ThreadingHTTPServer):
 @contextmanager
 def serving() -> Iterator[HttpEndpoint]:
     """Runs one until the block ends."""
-    server = HttpEndpoint()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with on_a_thread(HttpEndpoint()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

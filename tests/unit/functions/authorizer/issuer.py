@@ -1,7 +1,6 @@
 """An OpenID Connect issuer on 127.0.0.1: real keys, real signatures, and a count of who came for the key set."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from authorizer.settings import TokenSettings
+from tests.fakes.http_serving import on_a_thread
 
 AUDIENCE = "scrutineer-people"
 SUBJECT = "user-1"
@@ -86,15 +86,8 @@ class Issuer(ThreadingHTTPServer):
 @contextmanager
 def issuing() -> Iterator[Issuer]:
     """Runs one until the block ends."""
-    server = Issuer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with on_a_thread(Issuer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
