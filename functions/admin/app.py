@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from admin import client_routes, dead_letter_routes, key_routes, member_routes, plan_routes, report_routes
-from admin.contract import StageName
+from admin.dead_letter_contract import StageName
 from admin.dead_letter_queue import SqsDeadLetters
 from admin.dead_letters import StageQueues
 from admin.services import Services

@@ -6,8 +6,9 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from admin.contract import Client, ClientChange, ClientPage, DryRun, NewClient, Usage
+from admin.contract import Client, ClientChange, ClientPage, DryRun, NewClient
 from admin.gateway import keep_in_step
+from admin.report_contract import Usage
 from admin.services import (
     Cursor,
     DryRunQuery,

@@ -4,15 +4,14 @@ What comes in has its own models with fewer fields and forbids all others, so no
 """
 
 import re
-from datetime import date, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
+from admin.models import ChangeInput, Input, Output
 from core.principal_records import IAM
 from core.roles import Action, Role
-from core.states import State
 
 DAY_S = 86_400
 LONGEST_OVERLAP_S = 30 * DAY_S
@@ -33,25 +32,7 @@ Scopes = Annotated[
 UNCHANGED: Any = Field(default=None)
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)
-
-
-class _Change(_Input):
-    """At least one field; `model_fields_set` says which."""
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("name at least one field to change")
-        return self
-
-
-class _Output(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True)
-
-
-class NewClient(_Input):
+class NewClient(Input):
     """`POST /v1/admin/clients`."""
 
     name: Name
@@ -60,7 +41,7 @@ class NewClient(_Input):
     reuse_window_s: ReuseWindow | None = None
 
 
-class ClientChange(_Change):
+class ClientChange(ChangeInput):
     """`PATCH` of a client."""
 
     name: Name = UNCHANGED
@@ -70,7 +51,7 @@ class ClientChange(_Change):
     reuse_window_s: ReuseWindow | None = None
 
 
-class Client(_Output):
+class Client(Output):
     client_id: str
     name: str
     plan: str
@@ -82,12 +63,12 @@ class Client(_Output):
     updated_at: datetime | None
 
 
-class ClientPage(_Output):
+class ClientPage(Output):
     clients: list[Client]
     next_cursor: str | None
 
 
-class NewKey(_Input):
+class NewKey(Input):
     """`POST` of a key."""
 
     name: Name
@@ -96,20 +77,20 @@ class NewKey(_Input):
     expires_at: AwareDatetime | None = None
 
 
-class KeyChange(_Change):
+class KeyChange(ChangeInput):
     """`PATCH` of a key. Its role and scopes stay what they are: make another key."""
 
     name: Name = UNCHANGED
     expires_at: AwareDatetime | None = None
 
 
-class Rotation(_Input):
+class Rotation(Input):
     """`POST …/rotate`: how long the old key works beside the new one."""
 
     overlap_s: int = Field(default=DAY_S, ge=0, le=LONGEST_OVERLAP_S)
 
 
-class Key(_Output):
+class Key(Output):
     """A key without its secret; `hint` is how the secret begins."""
 
     key_id: str
@@ -131,19 +112,19 @@ class IssuedKey(Key):
     key: str
 
 
-class RotatedKey(_Output):
+class RotatedKey(Output):
     """The new key, and the old one with the moment at which it ends."""
 
     new: IssuedKey
     old: Key
 
 
-class KeyPage(_Output):
+class KeyPage(Output):
     keys: list[Key]
     next_cursor: str | None
 
 
-class NewMember(_Input):
+class NewMember(Input):
     """A person by issuer and subject of their JWTs, or a machine: issuer `iam`, subject the ARN of a role or user."""
 
     name: Name
@@ -159,14 +140,14 @@ class NewMember(_Input):
         return subject
 
 
-class MemberChange(_Change):
+class MemberChange(ChangeInput):
     """`PATCH` of a member."""
 
     name: Name = UNCHANGED
     role: Role = UNCHANGED
 
 
-class Member(_Output):
+class Member(Output):
     member_id: str
     client_id: str
     name: str
@@ -176,12 +157,12 @@ class Member(_Output):
     created_at: datetime
 
 
-class MemberPage(_Output):
+class MemberPage(Output):
     members: list[Member]
     next_cursor: str | None
 
 
-class PlanInput(_Input):
+class PlanInput(Input):
     """`PUT` of a plan: all of it, so that no limit goes because it was left out. Null: without this limit."""
 
     rate_per_s: int = Field(ge=1, le=10_000, description="Requests a second; API Gateway keeps to it.")
@@ -209,7 +190,7 @@ class PlanInput(_Input):
         return max_wait_s
 
 
-class Plan(_Output):
+class Plan(Output):
     plan: str
     rate_per_s: int
     burst: int
@@ -224,154 +205,11 @@ class Plan(_Output):
     updated_at: datetime
 
 
-class PlanList(_Output):
+class PlanList(Output):
     plans: list[Plan]
 
 
-class UsageDay(_Output):
-    """Inspections, embeddings or descriptions by the day on which they were accepted, UTC."""
-
-    day: date
-    task: str
-    accepted: int
-    refunded: int
-
-
-class Usage(_Output):
-    """What counts towards the limits at this moment, and the history behind it."""
-
-    client_id: str
-    today: int
-    this_month: int
-    running: int
-    days: list[UsageDay]
-
-
-class Limit(_Output):
-    name: str
-    most: int
-    used: int
-    left: int
-    resets_in_s: int | None
-
-
-class Me(_Output):
-    """`GET /v1/me`: who asks, and what is left of the plan."""
-
-    client_id: str
-    actor: str
-    role: Role
-    scopes: list[Action]
-    plan: str
-    tasks: list[str]
-    max_photos: int
-    default_wait_s: int
-    max_wait_s: int
-    rate_per_s: int
-    burst: int
-    limits: list[Limit]
-
-
-class RoleRights(_Output):
-    role: Role
-    actions: list[Action]
-    across_clients: bool
-    may_grant: list[Role]
-
-
-class Roles(_Output):
-    roles: list[RoleRights]
-
-
-class AuditLine(_Output):
-    """Who changed what, when, from where; `before` and `after` show the thing as the API does."""
-
-    at: datetime
-    actor: str
-    actor_role: str
-    client_id: str | None
-    action: str
-    target: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    source_ip: str | None = Field(description="Null to a client where an administrator of the installation acted.")
-    request_id: str
-
-
-class AuditPage(_Output):
-    """Newest first."""
-
-    lines: list[AuditLine]
-    next_cursor: str | None
-
-
-class GatewayDifference(_Output):
-    record: str
-    problem: str
-
-
-class GatewayState(_Output):
-    """How API Gateway's keys and usage plans differ from our clients and plans."""
-
-    in_step: bool
-    differences: list[GatewayDifference]
-
-
-class GatewayMended(_Output):
-    mended: list[GatewayDifference]
-    left: list[GatewayDifference]
-
-
-class StageName(StrEnum):
-    """A stage that takes messages from a queue."""
-
-    PRECHECK = "precheck"
-    INVOKE = "invoke"
-    FORMAT = "format"
-
-
-class DeadLetter(_Output):
-    """A message that a stage gave up. `receives` counts those of whoever looked at it here, too."""
-
-    message_id: str
-    stage: StageName
-    inspection_id: str | None = Field(description="Null where the message is none of ours; its body is never shown.")
-    client_id: str | None
-    state: State | None = Field(description="Of the inspection, now.")
-    receives: int
-    first_sent_at: datetime
-    why: str
-
-
-class QueueDepth(_Output):
-    stage: StageName
-    waiting: int = Field(description="About how many dead letters there are.")
-
-
-class DeadLetters(_Output):
-    """`GET /v1/admin/dead-letters`: a look, not a page. SQS tells neither order nor all of them at once."""
-
-    queues: list[QueueDepth]
-    dead_letters: list[DeadLetter]
-
-
-class Redrive(_Input):
-    """`POST /v1/admin/dead-letters/redrive`: one, or all of the stage."""
-
-    stage: StageName
-    message_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-
-
-class Redriven(_Output):
-    """What was sent again, what stayed because it names no inspection, and whether to ask once more."""
-
-    stage: StageName
-    inspection_ids: list[str]
-    kept: int
-    more: bool
-
-
-class DryRun(_Output):
+class DryRun(Output):
     """What a change would do; nothing was changed."""
 
     dry_run: Literal[True] = True

@@ -5,7 +5,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from admin.contract import DeadLetters, Redrive, Redriven, StageName
+from admin.dead_letter_contract import DeadLetters, Redrive, Redriven, StageName
 from admin.services import DryRunQuery, Limit, answer, answers, caller_of, changes, new_router, services_of
 
 DEAD_LETTERS = "/v1/admin/dead-letters"

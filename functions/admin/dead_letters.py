@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from admin.changes import Caller, Change, Changes
-from admin.contract import DeadLetter, DeadLetters, DryRun, QueueDepth, Redrive, Redriven, StageName
+from admin.contract import DryRun
+from admin.dead_letter_contract import DeadLetter, DeadLetters, QueueDepth, Redrive, Redriven, StageName
 from admin.dead_letter_queue import DeadLetterQueue, Letter
 from core.audit import Deed
 from core.database import Database, Row

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from admin.changes import Caller, Change, Changes
-from admin.contract import DryRun, GatewayDifference, GatewayMended, GatewayState
+from admin.contract import DryRun
+from admin.report_contract import GatewayDifference, GatewayMended, GatewayState
 from core.audit import Deed
 from core.errors import Unavailable
 from core.gateway_drift import Difference

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from admin import gateway
-from admin.contract import AuditPage, GatewayMended, GatewayState, Me, Roles
+from admin.report_contract import AuditPage, GatewayMended, GatewayState, Me, Roles
 from admin.reports import role_table
 from admin.services import (
     DryRunQuery,

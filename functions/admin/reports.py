@@ -4,7 +4,7 @@ import json
 from datetime import date, timedelta
 
 from admin.clients import check_exists
-from admin.contract import AuditLine, AuditPage, Limit, Me, RoleRights, Roles, Usage, UsageDay
+from admin.report_contract import AuditLine, AuditPage, Limit, Me, RoleRights, Roles, Usage, UsageDay
 from admin.rows import page, shown
 from core.database import Database, Row
 from core.errors import InvalidRequest

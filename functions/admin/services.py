@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from admin.changes import Caller, Changes
 from admin.clients import Clients
-from admin.contract import DryRun, StageName
+from admin.contract import DryRun
+from admin.dead_letter_contract import StageName
 from admin.dead_letters import DeadLetterOffice, StageQueues
 from admin.keys import Keys
 from admin.members import Members

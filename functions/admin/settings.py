@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from admin.contract import StageName
+from admin.dead_letter_contract import StageName
 from core.lanes import LaneUrls, lane_urls, one_url
 from core.settings import DatabaseSettings, text
 

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import EndpointConnectionError
 
 from admin import app
-from admin.contract import StageName
+from admin.dead_letter_contract import StageName
 from admin.dead_letters import StageQueues
 from admin.services import Services
 from core import front_door

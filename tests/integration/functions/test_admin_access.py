@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from admin.changes import Caller, Changes
-from admin.contract import StageName
+from admin.dead_letter_contract import StageName
 from admin.dead_letters import StageQueues
 from admin.keys import Keys
 from core.database import Database

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from admin.contract import StageName
+from admin.dead_letter_contract import StageName
 from admin.dead_letters import AT_ONCE, StageQueues
 from core.database import Database
 from core.endings import Endings
