@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from admin import contract
+from admin import contract, dead_letter_contract, report_contract
 from core.contract import ServiceState
 from core.roles import ROUTES
 
@@ -130,15 +130,15 @@ DEAD_LETTERS = {"queues": [{"stage": "invoke", "waiting": 3}], "dead_letters": [
 REDRIVEN = {"stage": "invoke", "inspection_ids": [DEAD_LETTER["inspection_id"]], "kept": 0, "more": False}
 
 ANSWERS: dict[tuple[str, str], tuple[type[BaseModel], dict[str, Any]] | None] = {
-    ("GET", "/v1/me"): (contract.Me, ME),
+    ("GET", "/v1/me"): (report_contract.Me, ME),
     ("GET", "/v1/service"): (ServiceState, SERVICE),
-    ("GET", "/v1/admin/roles"): (contract.Roles, ROLES),
+    ("GET", "/v1/admin/roles"): (report_contract.Roles, ROLES),
     ("GET", "/v1/admin/clients"): (contract.ClientPage, {"clients": [CLIENT], "next_cursor": None}),
     ("POST", "/v1/admin/clients"): (contract.Client, CLIENT),
     ("GET", "/v1/admin/clients/{client_id}"): (contract.Client, CLIENT),
     ("PATCH", "/v1/admin/clients/{client_id}"): (contract.Client, CLIENT),
     ("DELETE", "/v1/admin/clients/{client_id}/photos"): (contract.Client, {**CLIENT, "erase_before": AT}),
-    ("GET", "/v1/admin/clients/{client_id}/usage"): (contract.Usage, USAGE),
+    ("GET", "/v1/admin/clients/{client_id}/usage"): (report_contract.Usage, USAGE),
     ("GET", "/v1/admin/clients/{client_id}/keys"): (contract.KeyPage, {"keys": [KEY], "next_cursor": None}),
     ("POST", "/v1/admin/clients/{client_id}/keys"): (contract.IssuedKey, {**KEY, "key": NEW_KEY}),
     ("PATCH", "/v1/admin/clients/{client_id}/keys/{key_id}"): (contract.Key, KEY),
@@ -158,11 +158,11 @@ ANSWERS: dict[tuple[str, str], tuple[type[BaseModel], dict[str, Any]] | None] = 
     ("GET", "/v1/admin/plans/{plan}"): (contract.Plan, PLAN),
     ("PUT", "/v1/admin/plans/{plan}"): (contract.Plan, PLAN),
     ("DELETE", "/v1/admin/plans/{plan}"): None,
-    ("GET", "/v1/admin/audit"): (contract.AuditPage, {"lines": [LINE], "next_cursor": None}),
-    ("GET", "/v1/admin/gateway"): (contract.GatewayState, {"in_step": False, "differences": [DIFFERENCE]}),
-    ("POST", "/v1/admin/gateway/reconcile"): (contract.GatewayMended, {"mended": [DIFFERENCE], "left": []}),
-    ("GET", "/v1/admin/dead-letters"): (contract.DeadLetters, DEAD_LETTERS),
-    ("POST", "/v1/admin/dead-letters/redrive"): (contract.Redriven, REDRIVEN),
+    ("GET", "/v1/admin/audit"): (report_contract.AuditPage, {"lines": [LINE], "next_cursor": None}),
+    ("GET", "/v1/admin/gateway"): (report_contract.GatewayState, {"in_step": False, "differences": [DIFFERENCE]}),
+    ("POST", "/v1/admin/gateway/reconcile"): (report_contract.GatewayMended, {"mended": [DIFFERENCE], "left": []}),
+    ("GET", "/v1/admin/dead-letters"): (dead_letter_contract.DeadLetters, DEAD_LETTERS),
+    ("POST", "/v1/admin/dead-letters/redrive"): (dead_letter_contract.Redriven, REDRIVEN),
 }
 BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/v1/admin/clients"): contract.NewClient,
@@ -173,7 +173,7 @@ BODIES: dict[tuple[str, str], type[BaseModel]] = {
     ("POST", "/v1/admin/clients/{client_id}/members"): contract.NewMember,
     ("PATCH", "/v1/admin/clients/{client_id}/members/{member_id}"): contract.MemberChange,
     ("PUT", "/v1/admin/plans/{plan}"): contract.PlanInput,
-    ("POST", "/v1/admin/dead-letters/redrive"): contract.Redrive,
+    ("POST", "/v1/admin/dead-letters/redrive"): dead_letter_contract.Redrive,
 }
 
 
