@@ -23,6 +23,7 @@ from tests.chaos.scenarios import BY_NAME, seed_of
 from tests.fakes.pipeline import Parts
 
 INSPECTIONS = 36
+ROUNDS = 4  # a bug that needs two workers at the same moment may go unseen where a busy machine runs one at a time
 IDEMPOTENCY = ("rvpxbverification_request_data", "requests_by_idempotency_key", "client_id, idempotency_key")
 RESULTS = ("rvpxbverification", "results_by_inspection", "inspection_id")
 
@@ -53,24 +54,34 @@ RESULTS = ("rvpxbverification", "results_by_inspection", "inspection_id")
     ],
 )
 def test_found(scenario: str, parts: Parts, expected: str, run_scenario: Run) -> None:
-    chosen = BY_NAME[scenario]
-    report = run_scenario(chosen, seed=seed_of(chosen, 1), inspections=INSPECTIONS, parts=parts)
-    assert any(expected in found for found in report.found), report.found
+    assert_found(expected, scenario, run_scenario, inspections=INSPECTIONS, parts=parts)
 
 
 def test_no_unique_idempotency_key_is_found(mariadb: Server, run_scenario: Run) -> None:
-    chosen = BY_NAME["calm"]
     with without_key(mariadb, *IDEMPOTENCY):
-        report = run_scenario(chosen, seed=seed_of(chosen, 1), inspections=3 * INSPECTIONS)
-    assert any("one_key_one_id" in found for found in report.found), report.found
+        assert_found("one_key_one_id", "calm", run_scenario, inspections=3 * INSPECTIONS)
 
 
 def test_no_unique_result_is_found(mariadb: Server, run_scenario: Run) -> None:
-    chosen = BY_NAME["five-times-at-once"]
     parts = Parts(work_records=NeitherLeaseNorFence)
     with without_key(mariadb, *RESULTS):
-        report = run_scenario(chosen, seed=seed_of(chosen, 1), inspections=INSPECTIONS, parts=parts)
-    assert any("with the results ['passed', 'passed'" in found for found in report.found), report.found
+        assert_found(
+            "with the results ['passed', 'passed'",
+            "five-times-at-once",
+            run_scenario,
+            inspections=INSPECTIONS,
+            parts=parts,
+        )
+
+
+def assert_found(expected: str, scenario: str, run_scenario: Run, **options: object) -> None:
+    chosen = BY_NAME[scenario]
+    found: list[str] = []
+    for number in range(1, ROUNDS + 1):
+        found += run_scenario(chosen, seed=seed_of(chosen, number), **options).found
+        if any(expected in each for each in found):
+            return
+    pytest.fail(f"{expected!r} is not among {found}")
 
 
 @contextmanager
