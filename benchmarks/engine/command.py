@@ -60,7 +60,7 @@ def run() -> None:
     repeats, seconds = options.repeats or (1 if options.quick else 3), options.seconds or (1 if options.quick else 4)
     vllm_python = options.vllm_python or (None if options.quick else VLLM_PYTHON)
     most_photos = max(cell.photos for cell in cells)
-    ways = swept(bench) if options.sweep else compared(bench, most_photos, vllm_python)
+    ways = swept(bench) if options.sweep else chosen(compared(bench, most_photos, vllm_python), options.ways)
     measured: dict[Cell, dict[Way, list[Measured]]] = {}
     open_rows: list[dict[str, Any]] = []
     rates, requests = [cpu_rates()], Requests()
@@ -92,7 +92,8 @@ def run() -> None:
         tables = [f"{title}. {sentence(facts)}", markdown_table(told)]
         if open_rows:
             tables += [f"{open_title(options)}:", markdown_table(open_rows)]
-        write_between(DOCS, "sweep" if options.sweep else "engine", "\n\n".join(tables))
+        place = "sweep" if options.sweep else "matrix" if options.ways else "engine"
+        write_between(DOCS, place, "\n\n".join(tables))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -106,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     known.add_argument("--open-s", type=float, default=60, help="length of the arrivals (60)")
     known.add_argument("--deadline-s", type=float, default=29, help="an answer after this came too late (29)")
     known.add_argument("--vllm-python", type=Path, metavar="FILE", help="an environment's with vLLM (not in quick)")
+    known.add_argument("--ways", nargs="+", metavar="WORD", help="of the ways but the first two, those named by a WORD")
     known.add_argument("--sweep", action="store_true", help="MAX_WAIT_MS and DECODE_THREADS instead of the ways")
     known.add_argument("--write-docs", action="store_true", help=f"write the tables into docs/{DOCS.name}")
     return known
@@ -143,6 +145,21 @@ def compared(bench: Bench, photos: int, vllm_python: Path | None) -> list[Way]:
     else:
         console.print(f"Without vLLM: there is no {vllm_python}; docs/{DOCS.name} says how to make it.")
     return ways
+
+
+def chosen(ways: Sequence[Way], words: Sequence[str] | None) -> list[Way]:
+    """The first two, which the others are compared with, and those whose name has one of the words.
+
+    Raises SystemExit for a word that no name has.
+    """
+    for word in words or ():
+        if not any(word.lower() in way.name.lower() for way in ways):
+            raise SystemExit(f"--ways {word}: there is only " + "; ".join(way.name for way in ways))
+    return [
+        way
+        for number, way in enumerate(ways)
+        if number < 2 or words is None or any(word.lower() in way.name.lower() for word in words)
+    ]
 
 
 def swept(bench: Bench) -> list[Way]:

@@ -1,6 +1,41 @@
-"""What a run concludes from its rows."""
+"""Which ways a run compares, and what it concludes from its rows."""
 
-from benchmarks.engine.command import conclusions
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from benchmarks.engine.command import chosen, conclusions
+from benchmarks.engine.load import Inspect
+from benchmarks.engine.ways import Way
+
+NAMES = ("old, long", "old, short", "vLLM", "scoring", "scoring, caches")
+
+
+@contextmanager
+def opened() -> Iterator[Inspect]:
+    yield str
+
+
+WAYS = [Way(name, opened) for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (None, list(NAMES)),
+        (["vllm"], ["old, long", "old, short", "vLLM"]),
+        (["caches", "VLLM"], ["old, long", "old, short", "vLLM", "scoring, caches"]),
+        (["old"], ["old, long", "old, short"]),
+    ],
+)
+def test_what_all_are_compared_with_is_always_among_them(words, names):
+    assert [way.name for way in chosen(WAYS, words)] == names
+
+
+def test_a_word_that_no_way_has():
+    with pytest.raises(SystemExit, match="--ways cashes: there is only old, long; old, short; vLLM"):
+        chosen(WAYS, ["vllm", "cashes"])
 
 
 def test_the_best_way_of_each_cell_is_named_with_what_it_gains():
