@@ -6,7 +6,7 @@ only after; what a crash leaves behind is at worst a photo that nobody refers to
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -55,8 +55,11 @@ class Accept:
         handover: Handover,
         service: Service,
         gather: GatherPhotos = inline_only,
+        on_final: Callable[[str], None] = lambda inspection_id: None,
     ) -> None:
+        """`on_final` is called after the commit of an inspection that ended at once; nothing may depend on it."""
         self._gather = gather
+        self._on_final = on_final
         self._records = records
         self._store = store
         self._handover = handover
@@ -119,6 +122,7 @@ class Accept:
         metrics.add_metric("InspectionsAccepted", "Count", 1)
         if reused_from is not None:
             metrics.add_metric("InspectionsReused", "Count", 1)
+            self._on_final(inspection_id)
         elif not standing.open:
             metrics.add_metric("InspectionsHeld", "Count", 1)
             return Acceptance(inspection_id, stored, held_s=standing.opens_in_s)

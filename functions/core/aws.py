@@ -31,6 +31,15 @@ def sqs() -> Any:
 
 
 @cache
+def impatient_sqs() -> Any:
+    """Without retries, for a word that nobody depends on: whoever says it has other work to do."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("sqs", config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=1))
+
+
+@cache
 def dynamodb() -> Any:
     """Impatient and without retries: a reader waits for it, and a writer has the schedule behind it."""
     import boto3

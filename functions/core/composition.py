@@ -88,7 +88,7 @@ def open_stage(
     `archive` is for a stage that archives what it ends; `holding` None: the stage works at any hour.
     """
     opened = open_database(database)
-    hearers = [DeliveryNudge(opened, aws.sqs(), worker.notify_queue_url).after_end]
+    hearers = [DeliveryNudge(opened, aws.impatient_sqs, worker.notify_queue_url).after_end]
     if archive is not None:
         hearers.append(archive(opened).archive_at_once)
     return Stage(

@@ -3,6 +3,7 @@
 The message says nothing: what waits is in the database, for whichever worker comes first.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from core.database import Database
@@ -11,19 +12,19 @@ from core.observability import logger
 
 
 class DeliveryNudge:
-    """`client` is a boto3 SQS client."""
+    """`client` makes a boto3 SQS client, at the first word; it must be an impatient one (core/aws.py)."""
 
-    def __init__(self, database: Database, client: Any, queue_url: str) -> None:
+    def __init__(self, database: Database, client: Callable[[], Any], queue_url: str) -> None:
         self._database = database
         self._client = client
         self._queue_url = queue_url
 
     def __call__(self) -> None:
-        """Never fails: what it is about is committed already."""
+        """Never fails: what it is about is committed already. For whoever ended many, or a batch: once for all."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody="{}")
+            self._client().send_message(QueueUrl=self._queue_url, MessageBody="{}")
         except (BotoCoreError, ClientError) as error:
             logger.warning("notify was not told", error_type=type(error).__name__)
 

@@ -121,7 +121,8 @@ class StageWorker:
         if found.state is None:
             raise UnknownInspection(inspection_id)
         if found.expired and found.state not in FINAL:
-            self._records.expire(inspection_id)
+            if self._records.expire(inspection_id):
+                self._on_final(inspection_id)
             return
         done_here = found.state is not self._takes and found.state not in FINAL
         if done_here and not found.queued and self._handover.leads_on(found.state):

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from core import aws, front_door
 from core.accept import Accept
 from core.composition import open_database, open_handover, open_hot_results, open_photo_sources
+from core.delivery_nudge import DeliveryNudge
 from core.erasure import Erasure
 from core.inspection_records import InspectionRecords
 from core.lane_load import LaneLoad
@@ -35,16 +36,18 @@ def services() -> Services:
     store = S3ObjectStore(aws.s3(), settings.bucket)
     service = Service(database, settings.hours)
     gather = open_photo_sources(settings.photos, settings.bucket)
+    nudge = DeliveryNudge(database, aws.impatient_sqs, settings.notify_queue_url)
     return Services(
         database,
         records,
         UsageRecords(database),
-        Accept(records, store, handover, service, gather),
+        Accept(records, store, handover, service, gather, nudge.after_end),
         Erasure(database, store),
         service,
         LaneLoad(database, settings.limits),
         PhotoUploads(aws.s3(), settings.bucket),
         open_hot_results(settings.hot),
+        nudge.after_end,
     )
 
 

@@ -85,4 +85,5 @@ def cancel_inspection(inspection_id: Annotated[str, Path(max_length=100)]) -> Re
         raise NotFound("There is no such inspection.")
     if state is not State.CANCELLED:
         raise AlreadyFinal(f"The inspection is {state}, and what is final stays as it is.")
+    services_of(router).on_final(inspection_id)
     return answer(200, own_inspection(router, inspection_id).model_dump_json())

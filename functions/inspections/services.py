@@ -1,6 +1,6 @@
 """What the routes work with, and what every route does with a request and an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aws_lambda_powertools.event_handler import Response
@@ -28,6 +28,8 @@ PROBLEMS = described_problems(400, 401, 403, 404, 409, 413, 415, 429, 501, 503)
 
 @dataclass(frozen=True)
 class Services:
+    """`on_final` is called after the commit that ended an inspection; nothing may depend on it."""
+
     database: Database
     records: InspectionRecords
     usage: UsageRecords
@@ -37,6 +39,7 @@ class Services:
     load: LaneLoad
     uploads: PhotoUploads
     hot: HotResults | None = None
+    on_final: Callable[[str], None] = lambda inspection_id: None
 
 
 def new_router() -> APIGatewayRouter:

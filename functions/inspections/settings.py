@@ -18,6 +18,7 @@ class Settings:
     photos: PhotoSettings
     limits: LaneLimits
     hot: HotReadSettings | None
+    notify_queue_url: str
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -35,4 +36,5 @@ class Settings:
                 waiting=number(env, "WAITING_AT_ONCE"),
             ),
             hot=HotReadSettings.from_environment(env),
+            notify_queue_url=text(env, "NOTIFY_QUEUE_URL"),
         )

@@ -13,6 +13,7 @@ from core.accept import Accept
 from core.batch_objects import S3BatchObjects
 from core.batch_queue import BatchMessage, SqsBatchQueue
 from core.composition import open_database, open_handover, open_photo_sources
+from core.delivery_nudge import DeliveryNudge
 from core.endings import Endings
 from core.inspection_records import InspectionRecords
 from core.observability import logger, metrics, traced
@@ -37,12 +38,14 @@ def worker() -> Spread:
     work = BatchWork(database, settings.lease_s)
     objects = S3BatchObjects(aws.s3(), settings.bucket)
     handover = open_handover(database, {State.ACCEPTED: settings.precheck_queue_urls})
+    nudge = DeliveryNudge(database, aws.impatient_sqs, settings.notify_queue_url)
     accept = Accept(
         records,
         S3ObjectStore(aws.s3(), settings.bucket),
         handover,
         Service(database, settings.hours),
         open_photo_sources(settings.photos, settings.bucket),
+        nudge.after_end,
     )
     return Spread(
         work=work,
@@ -51,6 +54,7 @@ def worker() -> Spread:
         results=Results(work, records, objects),
         objects=objects,
         queue=SqsBatchQueue(aws.sqs(), settings.spread_queue_url),
+        on_ends=nudge,
     )
 
 

@@ -18,6 +18,7 @@ class Settings:
     lease_s: int
     bucket: str
     spread_queue_url: str
+    notify_queue_url: str
     precheck_queue_urls: LaneUrls
 
     @classmethod
@@ -29,5 +30,6 @@ class Settings:
             lease_s=number(env, "LEASE_S", least=1),
             bucket=text(env, "BUCKET"),
             spread_queue_url=text(env, "SPREAD_QUEUE_URL"),
+            notify_queue_url=text(env, "NOTIFY_QUEUE_URL"),
             precheck_queue_urls=lane_urls(env, "PRECHECK"),
         )

@@ -30,13 +30,16 @@ class Spread:
         results: Results,
         objects: BatchObjects,
         queue: BatchQueue,
+        on_ends: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_ends` is called after commits that ended the batch or inspections of it; nothing may depend on it."""
         self._work = work
         self._read = read
         self._endings = endings
         self._results = results
         self._objects = objects
         self._queue = queue
+        self._on_ends = on_ends
 
     def run(self, batch_id: str, more_time: Callable[[], bool]) -> None:
         """As long as `more_time` says so; what is left is asked for by another message.
@@ -72,6 +75,7 @@ class Spread:
         # Its photos are kept elsewhere by now, each where its client can have it erased.
         self._objects.delete(batch.manifest_key)
         self._work.finish(batch)
+        self._on_ends()
         metrics.add_metric("BatchesFinished", "Count", 1)
         return None
 
@@ -79,3 +83,4 @@ class Spread:
         while more_time() and (unfinished := self._work.unfinished(batch.batch_id, CANCELLED_AT_ONCE)):
             for inspection_id in unfinished:
                 self._endings.cancel(batch.client_id, inspection_id)
+            self._on_ends()

@@ -13,6 +13,7 @@ from core import aws
 from core.batch_queue import SqsBatchQueue
 from core.composition import open_database, open_handover
 from core.database import Database
+from core.delivery_nudge import DeliveryNudge
 from core.endings import Endings
 from core.handover import Handover
 from core.held_records import HeldRecords
@@ -37,6 +38,7 @@ class Services:
     held: HeldRecords
     handover: Handover
     batches: StuckBatches
+    nudge: DeliveryNudge
 
 
 @cache
@@ -53,7 +55,8 @@ def services() -> Services:
     )
     held = HeldRecords(database, Service(database, settings.hours))
     batches = StuckBatches(database, SqsBatchQueue(aws.sqs(), settings.spread_queue_url))
-    return Services(settings, database, Endings(database), StuckRecords(database), held, handover, batches)
+    nudge = DeliveryNudge(database, aws.impatient_sqs, settings.notify_queue_url)
+    return Services(settings, database, Endings(database), StuckRecords(database), held, handover, batches, nudge)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -69,6 +72,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         after_s=settings.sweep_after_s,
         max_attempts=settings.max_attempts,
     )
+    if expired or swept.given_up:
+        services().nudge()
     batches = services().batches.send_again(settings.sweep_after_s)
     released = release(services().held, services().handover, at_most=settings.held_per_minute)
     metrics.add_metric("InspectionsExpired", "Count", expired)

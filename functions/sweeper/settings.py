@@ -24,6 +24,7 @@ class Settings:
     invoke_queue_urls: LaneUrls
     format_queue_urls: LaneUrls
     spread_queue_url: str
+    notify_queue_url: str
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Settings":
@@ -37,4 +38,5 @@ class Settings:
             invoke_queue_urls=lane_urls(env, "INVOKE"),
             format_queue_urls=one_url(env, "FORMAT"),
             spread_queue_url=text(env, "SPREAD_QUEUE_URL"),
+            notify_queue_url=text(env, "NOTIFY_QUEUE_URL"),
         )

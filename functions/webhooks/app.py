@@ -61,7 +61,7 @@ def services() -> Services:
         database,
         Endpoints(database, partial(Outward(settings.local_places).check, field="url")),
         DeliveryLog(database),
-        DeliveryNudge(database, aws.sqs(), settings.notify_queue_url),
+        DeliveryNudge(database, aws.impatient_sqs, settings.notify_queue_url),
     )
 
 

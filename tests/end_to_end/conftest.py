@@ -34,7 +34,7 @@ FAST = StackSettings(
     schedule_s={
         "SweeperFunctionEveryMinute": 1.0,
         "ArchiveFunctionEveryMinute": 1.0,
-        "NotifyFunctionEveryMinute": 2.0,
+        "NotifyFunctionEveryMinute": 3600.0,  # it comes to what is due by a word from whoever wrote it
     },
     default_max_slots=6,
 )

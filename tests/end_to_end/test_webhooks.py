@@ -9,6 +9,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from core.identifiers import new_identifier
 from scrutineer.local.stack import LocalStack
 from tests.end_to_end.desk import Desk, sample_body
 from tests.fakes.http_endpoint import HttpEndpoint
@@ -66,8 +67,57 @@ def test_the_verdict_comes_signed_and_before_the_minute_is_over(
     assert (again[0][0]["webhook-id"], again[0][1]) == (headers["webhook-id"], body)
 
 
+@pytest.fixture
+def unmoved(stack: LocalStack, ask: Callable[..., httpx.Response]) -> tuple[str, str]:
+    """Two of the client's inspections, accepted, which no message moves."""
+    model = ask("POST", "/v1/inspections", sample_body()).json()["id"]
+    made = new_identifier("insp"), new_identifier("insp")
+    with stack.database.open() as connection, connection.cursor() as cursor:
+        for inspection_id in made:
+            cursor.execute(
+                "INSERT INTO rvpxbverification_request_data (inspection_id, client_id, request_hash, state, checklist,"
+                " checklist_version, item, photos, expires_at, queued_at, accepted_at, updated_at)"
+                " SELECT %s, client_id, request_hash, 'accepted', checklist, checklist_version, item, photos,"
+                " expires_at, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)"
+                " FROM rvpxbverification_request_data WHERE inspection_id = %s",
+                (inspection_id, model),
+            )
+        connection.commit()
+    return made
+
+
+def test_ends_that_no_stage_brings_come_as_soon(
+    stack: LocalStack,
+    desk: Desk,
+    client_id: str,
+    ask: Callable[..., httpx.Response],
+    unmoved: tuple[str, str],
+    receiver: HttpEndpoint,
+) -> None:
+    """Cancelled by its client, ended by the sweeper, a batch at its end; no schedule of `notify` runs meanwhile."""
+    desk.endpoint(client_id, "/ends", ("inspection.cancelled", "inspection.expired", "batch.finished"))
+
+    def told() -> dict[str, str]:
+        messages = [json.loads(body) for _, body in came_to(receiver, "/ends")]
+        return {message["data"]["id"]: message["type"] for message in messages}
+
+    cancelled, expired = unmoved
+    assert ask("POST", f"/v1/inspections/{cancelled}/cancel").status_code == 200
+    until(lambda: cancelled in told(), "word of the cancelled one", within_s=20)
+    with stack.database.open() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE rvpxbverification_request_data SET expires_at = UTC_TIMESTAMP(6) WHERE inspection_id = %s",
+            (expired,),
+        )
+        connection.commit()
+    until(lambda: expired in told(), "word of the expired one", within_s=20)
+    batch = ask("POST", "/v1/batches", {"manifest": "not an inspection"}).json()["id"]
+    until(lambda: batch in told(), "word of the batch", within_s=20)
+    assert told() == {cancelled: "inspection.cancelled", expired: "inspection.expired", batch: "batch.finished"}
+
+
 def test_a_receiver_that_fails_is_asked_again(
-    desk: Desk, client_id: str, ask: Callable[..., httpx.Response], receiver: HttpEndpoint
+    stack: LocalStack, desk: Desk, client_id: str, ask: Callable[..., httpx.Response], receiver: HttpEndpoint
 ) -> None:
     endpoint = desk.endpoint(client_id, "/flaky")
     receiver.status = 500
@@ -77,7 +127,13 @@ def test_a_receiver_that_fails_is_asked_again(
         until(lambda: came_to(receiver, "/flaky"), "the first attempt")
     finally:
         receiver.status = 200
-    first, second = until(lambda: came_to(receiver, "/flaky")[:2][1:] and came_to(receiver, "/flaky"), "the second")[:2]
+
+    def both() -> list[Got]:
+        stack.invoke("NotifyFunction", {})  # as its schedule does, which rests here
+        got = came_to(receiver, "/flaky")
+        return got if len(got) > 1 else []
+
+    first, second = until(both, "the second")[:2]
     assert first[0]["webhook-id"] == second[0]["webhook-id"]
     told = Webhook(endpoint["secret"]).verify(second[1], second[0])
     assert (told["type"], told["data"]) == ("test", {"endpoint_id": endpoint["endpoint_id"]})

@@ -41,7 +41,7 @@ class BatchParts:
 
 @dataclass
 class BatchWorld:
-    """What is left when a process dies."""
+    """What is left when a process dies. `ends_told` counts how often somebody was told that something had ended."""
 
     settings: DatabaseSettings
     parts: BatchParts = field(default_factory=BatchParts)
@@ -49,6 +49,7 @@ class BatchWorld:
     objects: InMemoryBatchObjects = field(default_factory=InMemoryBatchObjects)
     queue: InMemoryBatchQueue = field(default_factory=InMemoryBatchQueue)
     prechecks: InMemoryQueue = field(default_factory=InMemoryQueue)
+    ends_told: int = 0
 
     def rows(self, statement: str) -> list[Row]:
         database = Database(self.settings)
@@ -101,6 +102,7 @@ class BatchProgram:
             results=Results(work, inspections, objects),
             objects=objects,
             queue=queue,
+            on_ends=self._tell_of_ends,
         )
         self._stuck = StuckBatches(self.database, queue)
 
@@ -122,3 +124,6 @@ class BatchProgram:
 
     def close(self) -> None:
         self.database.close()
+
+    def _tell_of_ends(self) -> None:
+        self._world.ends_told += 1

@@ -195,7 +195,9 @@ def test_what_is_under_way_is_cancelled_and_no_line_read_any_more(world: BatchWo
     assert program.records.cancel("client-a", batch_id) is True
     assert program.records.cancel("client-a", batch_id) is False
     world.pass_time()
+    assert world.ends_told == 0
     program.deliver()
+    assert world.ends_told == 2, "once for all that were cancelled, once for the batch"
     states = world.rows("SELECT state FROM rvpxbverification_request_data ORDER BY state")
     assert [row["state"] for row in states] == ["cancelled", "cancelled", "passed"]
     (batch,) = world.rows("SELECT state, finished_at, lines_read FROM batches")

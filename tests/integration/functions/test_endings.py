@@ -233,16 +233,19 @@ def test_no_work_is_begun_on_an_expired_one(database: Database, stage: State) ->
     def work(claimed: Claimed) -> Outcome:
         raise AssertionError("must not be begun")
 
+    told: list[str] = []
     worker = StageWorker(
         takes=stage,
         work=work,
         records=WorkRecords(database),
         handover=Handover(database, both_lanes({state: InMemoryQueue() for state in STAGES})),
         settings=WorkerSettings(lease_s=30, max_attempts=5, notify_queue_url=""),
+        on_final=told.append,
     )
     worker.run(inspection_id)
     assert state_of(database, inspection_id) is State.EXPIRED
     worker.run(inspection_id)
+    assert told == [inspection_id]
     assert len(whole(database, inspection_id)["rvpxbverification_fail"]) == 1
 
 

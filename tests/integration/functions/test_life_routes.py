@@ -29,7 +29,13 @@ Ask = Callable[..., Answer]
 
 
 @pytest.fixture
-def request_(database: Database, monkeypatch: pytest.MonkeyPatch) -> Ask:
+def told() -> list[str]:
+    """Inspections whose end was told on."""
+    return []
+
+
+@pytest.fixture
+def request_(database: Database, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> Ask:
     store, records = InMemoryStore(), InspectionRecords(database)
     accept = Accept(records, store, Handover(database, {}), always_open())
     services = Services(
@@ -41,6 +47,7 @@ def request_(database: Database, monkeypatch: pytest.MonkeyPatch) -> Ask:
         always_open(),
         lane_load(database),
         photo_uploads(),
+        on_final=told.append,
     )
     monkeypatch.setattr(app, "services", lambda: services)
 
@@ -56,9 +63,10 @@ def pass_it(database: Database, inspection_id: str) -> None:
     WorkRecords(database).finish_with_result(claim, State.INFERRED, RESULT)
 
 
-def test_cancelled_and_again(database: Database, request_: Ask) -> None:
+def test_cancelled_and_again(database: Database, request_: Ask, told: list[str]) -> None:
     inspection_id = accepted(database)
     first = request_("POST", f"/v1/inspections/{inspection_id}/cancel")
+    assert told == [inspection_id]
     assert (first.status, first.json["state"], first.json["final"]) == (200, "cancelled", True)
     assert first.json["failure"] == {"code": "cancelled", "detail": "Its client cancelled it."}
     again = request_("POST", f"/v1/inspections/{inspection_id}/cancel")
@@ -66,13 +74,14 @@ def test_cancelled_and_again(database: Database, request_: Ask) -> None:
     assert '"running";r=200' in again.headers["RateLimit"], "its place is free"
 
 
-def test_what_is_final_is_not_cancelled(database: Database, request_: Ask) -> None:
+def test_what_is_final_is_not_cancelled(database: Database, request_: Ask, told: list[str]) -> None:
     inspection_id = accepted(database)
     pass_it(database, inspection_id)
     refused = request_("POST", f"/v1/inspections/{inspection_id}/cancel")
     assert (refused.status, refused.json["code"]) == (409, "already_final")
     assert "passed" in refused.json["detail"]
     assert request_("GET", f"/v1/inspections/{inspection_id}").json["state"] == "passed"
+    assert told == []
 
 
 @pytest.mark.parametrize("path", ["{0}/cancel", "{0}/events"])

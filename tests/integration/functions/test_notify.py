@@ -1,16 +1,21 @@
 """From the end of an inspection to its receiver, over the real tables; time passes by moving rows."""
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from core import aws
 from core.database import Database, Row
 from core.delivery_nudge import DeliveryNudge
+from core.settings import DatabaseSettings
 from core.states import State
 from core.webhook_outbox import tell_of_batch
 from core.work_records import Claimed, WorkRecords
@@ -431,11 +436,30 @@ class FakeSqs:
 
 def test_notify_is_woken_only_for_who_has_an_endpoint(database: Database, endpoint: IssuedEndpoint) -> None:
     sqs = FakeSqs()
-    nudge = DeliveryNudge(database, sqs, "queue")
+    nudge = DeliveryNudge(database, lambda: sqs, "queue")
     nudge.after_end(ended(database, "client-b"))
     assert sqs.sent == []
     nudge.after_end(ended(database))
     assert sqs.sent == [{"QueueUrl": "queue", "MessageBody": "{}"}]
+
+
+def test_a_word_that_does_not_arrive_costs_little_and_breaks_nothing(
+    settings: DatabaseSettings, database: Database, endpoint: IssuedEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    inspection_id = ended(database)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes the connection and never answers
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+        DeliveryNudge(database, aws.impatient_sqs.__wrapped__, "http://127.0.0.1/queue").after_end(inspection_id)
+        assert time.monotonic() - begun < 10, "not the minute that botocore waits by itself"
+    away = Database(replace(settings, port=9))
+    DeliveryNudge(away, aws.impatient_sqs.__wrapped__, "http://127.0.0.1/queue").after_end(inspection_id)
 
 
 def test_how_long_something_has_been_due_is_told(database: Database, endpoint: IssuedEndpoint) -> None:

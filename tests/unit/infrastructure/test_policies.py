@@ -56,7 +56,7 @@ GRANTS = {
         "s3:GetObject": ["uploads/*", "PhotoBuckets"],
         "s3:DeleteObject": ["photos/*", "prepared/*"],
         "dynamodb:GetItem": ["HotResults"],
-        "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue"],
+        "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue", "NotifyQueue"],
     },
     "Batches": {
         "s3:PutObject": ["batches/*"],
@@ -68,7 +68,7 @@ GRANTS = {
         "s3:PutObject": ["photos/*", "batches/*"],
         "s3:DeleteObject": ["batches/*"],
         "s3:ListBucket": ["InspectionBucket"],
-        "sqs:SendMessage": ["SpreadQueue", "PrecheckBulkQueue"],
+        "sqs:SendMessage": ["SpreadQueue", "PrecheckBulkQueue", "NotifyQueue"],
         "sqs:ReceiveMessage": ["SpreadQueue"],
     },
     "Precheck": {
@@ -105,6 +105,7 @@ GRANTS = {
             "InvokeBulkQueue",
             "FormatQueue",
             "SpreadQueue",
+            "NotifyQueue",
         ]
     },
     "Warmup": {"sagemaker:InvokeEndpoint": ENDPOINT_AND_COMPONENT},

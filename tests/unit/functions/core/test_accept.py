@@ -48,7 +48,11 @@ class Front:
         self.store, self.records, self.queue = Store(), Records(), Queue()
         self.database = FakeDatabase()
         self.accept = Accept(
-            self.records, self.store, Handover(self.database, both_lanes({State.ACCEPTED: self.queue})), always_open()
+            self.records,
+            self.store,
+            Handover(self.database, both_lanes({State.ACCEPTED: self.queue})),
+            always_open(),
+            on_final=lambda inspection_id: order.append(f"end of {inspection_id}"),
         )
 
     def post(self, key: str | None = None, client_id: str = "client-a", **changes: Any) -> Acceptance:
@@ -60,7 +64,7 @@ def test_a_request_that_ended_with_an_earlier_verdict_is_not_queued() -> None:
     front = Front()
     front.records.reusable = "insp_earlier"
     acceptance = front.post()
-    assert front.order == ["put", "put", "put", "add"]
+    assert front.order == ["put", "put", "put", "add", f"end of {acceptance.inspection_id}"]
     assert acceptance.reused_from == "insp_earlier"
     assert acceptance.stored is not None
     assert acceptance.stored.content_hash is not None

@@ -66,14 +66,14 @@ SIGN_IN = {
 }
 STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
     (AuthorizerSettings.from_environment, DATABASE | SIGN_IN),
-    (InspectionsSettings.from_environment, DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | HOT | LIMITS),
+    (InspectionsSettings.from_environment, DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | HOT | LIMITS | NOTIFY),
     (
         BatchesSettings.from_environment,
         DATABASE | BUCKET | SPREAD | {name: PHOTOS[name] for name in ("PHOTO_BUCKETS", "PHOTO_BUCKETS_OWNER")},
     ),
     (
         SpreadSettings.from_environment,
-        DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | SPREAD | {"LEASE_S": "70"},
+        DATABASE | HOURS | BUCKET | PHOTOS | PRECHECK | SPREAD | NOTIFY | {"LEASE_S": "70"},
     ),
     (PrecheckSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | PRECHECK | INVOKE),
     (InvokeSettings.from_environment, DATABASE | WORKER | HOLDING | BUCKET | INVOKE | FORMAT | ENDPOINT),
@@ -93,6 +93,7 @@ STAGES: list[tuple[Callable[[Mapping[str, str]], Any], dict[str, str]]] = [
         | INVOKE
         | FORMAT
         | SPREAD
+        | NOTIFY
         | HOURS
         | {"SWEEP_AFTER_S": "30", "MAX_ATTEMPTS": "5", "HELD_PER_MINUTE": "120"},
     ),
