@@ -55,7 +55,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Show what a deploy would change and what it costs. With credentials and a stack, SAM makes a change set, which is
-    shown and deleted; without, the template's resources are shown. Executes nothing."""
+    shown and deleted; without, or with parameters that would be refused, the template's resources are shown. Executes
+    nothing. Exit code: 1 for parameters that would be refused."""
     from scrutineer.deployment.account import CouldNotLook
     from scrutineer.deployment.costs import inspection_costs, standing_costs
     from scrutineer.deployment.parameters import complaints
@@ -65,11 +66,15 @@ def plan(
         project, config_env, stack=stack, region=region, profile=profile, given=parameter or []
     )
     subject = Subject(environment, project, account)
-    for complaint in complaints(subject.template, environment.parameters):
+    found = list(complaints(subject.template, environment.parameters))
+    refused = any(complaint.sure for complaint in found)
+    for complaint in found:
         err.print(f"{complaint.name or 'Parameters'}: {complaint.text}.", style="yellow", markup=False, soft_wrap=True)
     where = _region(subject)
     changed, why = None, "offline"
-    if not offline:
+    if refused:
+        why = "its parameters would be refused"
+    elif not offline:
         try:
             changed, why = _changes(subject, sam, region, profile)
         except CouldNotLook as error:
@@ -90,9 +95,10 @@ def plan(
             "per_1000_inspections": [_used(each) for each in uses],
         }
         out.print_json(json.dumps(answer))
-        return
-    _show_changes(changed, counted, why)
-    _show_costs(costs, uses, where, endpoint_seconds, open_hours(subject.parameters))
+    else:
+        _show_changes(changed, counted, why)
+        _show_costs(costs, uses, where, endpoint_seconds, open_hours(subject.parameters))
+    raise typer.Exit(int(refused))
 
 
 def _changes(

@@ -1,4 +1,5 @@
-"""Parameters judged as CloudFormation would, without it: by the template's own patterns, bounds and Rules."""
+"""Parameters judged as CloudFormation would, without it: by the template's own patterns, bounds and Rules; and by the
+order of those that only the services behind it compare."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,6 +7,7 @@ from typing import Any
 
 from scrutineer.local.errors import LocalStackError
 from scrutineer.local.intrinsics import Resolver
+from scrutineer.local.parameter_order import out_of_order
 from scrutineer.local.translation import refusal
 
 
@@ -38,7 +40,11 @@ def complaints(template: Mapping[str, Any], overrides: Mapping[str, str]) -> Ite
         elif reason := refusal(values[name], declaration):
             shown = "its value" if declaration.get("NoEcho") else repr(values[name])
             yield Complaint(name, f"{shown} {reason}")
-    yield from _broken_rules(template, values)
+    rules = list(_broken_rules(template, values))
+    yield from rules
+    for least, most, reason in out_of_order(values):
+        if not any(least in rule.text and most in rule.text for rule in rules):
+            yield Complaint("", reason)
 
 
 def _broken_rules(template: Mapping[str, Any], values: Mapping[str, str]) -> Iterator[Complaint]:

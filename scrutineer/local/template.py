@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scrutineer.local.errors import TemplateInvalid, TemplateUnsupported
+from scrutineer.local.parameter_order import out_of_order
 from scrutineer.local.template_aliases import published
 from scrutineer.local.template_api import read_api
 from scrutineer.local.template_keys import closing_keys
@@ -46,6 +47,8 @@ def load_template(path: Path, *, queues_url: str, parameters: Mapping[str, str] 
     Raises `TemplateInvalid` for what AWS would refuse too and `TemplateUnsupported` for what is not emulated here.
     """
     translated = translate(path, parameters or {})
+    for _, _, reason in out_of_order(translated.parameters):
+        raise TemplateInvalid(reason)
     resources = Resources(translated, queues_url)
     functions = {
         logical_id: _function(resources, logical_id, properties, translated.code_dirs)

@@ -124,6 +124,13 @@ def test_without_credentials_the_plan_is_the_templates(tmp_path: Path, command: 
     assert "What would change: not asked (no credentials" in done.out
 
 
+def test_a_plan_that_would_be_refused_says_so_and_asks_nobody(command: Command) -> None:
+    given = ("--parameter", "FargateMinTasks=5")
+    done = command("plan", "--config-env", "prod", "--region", "us-east-1", *GIVEN, *given)
+    assert (done.code, done.err) == (1, "Parameters: FargateMinTasks (5) must not be more than FargateMaxTasks (4).\n")
+    assert "What would change: not asked (its parameters would be refused)" in done.out
+
+
 def test_the_repositorys_own_plan(command: Command) -> None:
     done = command("plan", "--offline", "--config-env", "prod", "--region", "us-east-1", *GIVEN)
     assert (done.code, done.err) == (0, "")

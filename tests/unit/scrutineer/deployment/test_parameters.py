@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from scrutineer.deployment.checks import parameters as checks
 from scrutineer.deployment.findings import Verdict
 from scrutineer.deployment.parameters import complaints, effective
+from scrutineer.local.errors import TemplateInvalid
+from scrutineer.local.parameter_order import NOT_MORE_THAN
+from scrutineer.local.settings import ROOT
+from scrutineer.local.template import load_template
 from tests.unit.scrutineer.deployment.projects import IMAGE, only, project, subject, told
 
 TOPIC = {"Topic": {"Type": "AWS::SNS::Topic"}}
@@ -67,6 +72,49 @@ def test_bounds_of_numbers(count: str, words: str) -> None:
     declared = {"Parameters": {"Count": TEMPLATE["Parameters"]["Count"]}}
     (complaint,) = complaints(declared, {"Count": count})
     assert words in complaint.text
+
+
+REPOSITORYS: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+MODEL = {"ModelImage": IMAGE, "ModelArtifact": "s3://models/model.tar.gz", "ModelDigest": "0" * 64}
+FEW_TASKS = {"FargateMinTasks": "2", "FargateMaxTasks": "1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        (FEW_TASKS, ["FargateMinTasks (2) must not be more than FargateMaxTasks (1)"]),
+        (FEW_TASKS | {"FargateMaxTasks": "2"}, []),
+        (
+            {"FargateMinTasks": "10", "FargateMaxTasks": "9"},
+            ["FargateMinTasks (10) must not be more than FargateMaxTasks (9)"],
+        ),
+        ({"FargateMinTasks": "5"}, ["FargateMinTasks (5) must not be more than FargateMaxTasks (4)"]),
+        ({"FargateMinTasks": "0", "FargateMaxTasks": "15"}, []),
+        (
+            {"FargateMaxTasks": "0"},
+            ["'0' must be from 1 to 15", "FargateMinTasks (1) must not be more than FargateMaxTasks (0)"],
+        ),
+        ({"FargateMinTasks": "some"}, ["'some' must be a number"]),
+        # A rule of the template says it already.
+        (
+            {"EndpointInstanceCount": "3", "EndpointInstanceLimit": "2"},
+            ["EndpointInstanceCount must not be more than EndpointInstanceLimit"],
+        ),
+        ({"EndpointInstanceCount": "8", "EndpointInstanceLimit": "8"}, []),
+    ],
+)
+def test_numbers_that_must_not_be_more_than_another(given: dict[str, str], lines: list[str]) -> None:
+    assert [complaint.text for complaint in complaints(REPOSITORYS, MODEL | given)] == lines
+
+
+def test_every_pair_is_one_of_the_templates_numbers() -> None:
+    assert {REPOSITORYS["Parameters"][name]["Type"] for pair in NOT_MORE_THAN for name in pair} == {"Number"}
+
+
+@pytest.mark.parametrize(("least", "most"), NOT_MORE_THAN)
+def test_a_stack_of_ones_own_refuses_them_too(least: str, most: str) -> None:
+    with pytest.raises(TemplateInvalid, match=rf"{least} \(3\) must not be more than {most} \(2\)"):
+        load_template(ROOT / "template.yaml", queues_url="http://127.0.0.1:9", parameters={least: "3", most: "2"})
 
 
 def test_a_rule_that_only_cloudformation_can_judge(tmp_path: Path) -> None:
