@@ -44,7 +44,7 @@ def test_overload_is_answered_at_once_with_an_estimate(
 ) -> None:
     start = time.monotonic()
     answer = client.post("/v1/inspections", json=body, headers={"Prefer": "wait=20"})
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     assert answer.status_code == 202
     assert answer.headers["Preference-Applied"] == "respond-async"
     assert int(answer.headers["Retry-After"]) >= 1

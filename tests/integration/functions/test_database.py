@@ -158,7 +158,7 @@ def test_server_that_says_nothing(settings: DatabaseSettings) -> None:
         start = time.monotonic()
         with pytest.raises(Unavailable):
             database.one("SELECT 1")
-        assert 0.2 < time.monotonic() - start < 2
+        assert 0.2 < time.monotonic() - start < 4  # without it, as long as a whole call may take
 
 
 def test_server_away(mariadb: Server, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,11 +145,11 @@ def test_what_was_not_attempted_is_not_counted(database: Database) -> None:
 def test_a_claim_knows_the_deadline_and_the_time_waited(database: Database) -> None:
     records = WorkRecords(database)
     assert claim(records, accepted(database)).left_s is None
-    inspection_id = accepted(database, deadline_ms=2500)
+    inspection_id = accepted(database, deadline_ms=60_000)
     claimed = claim(records, inspection_id)
     assert claimed.left_s is not None
-    assert 1 < claimed.left_s <= 2.5
-    assert 0 <= claimed.waited_s < 1.5
+    assert 50 < claimed.left_s <= 60
+    assert 0 <= claimed.waited_s < 10
     records.advance(claimed, State.ACCEPTED, State.PRECHECKED)
     database.execute(
         "UPDATE rvpxbverification_request_data SET deadline_at = deadline_at - INTERVAL 1 HOUR,"
@@ -157,7 +157,7 @@ def test_a_claim_knows_the_deadline_and_the_time_waited(database: Database) -> N
     )
     late = claim(records, inspection_id, State.PRECHECKED)
     assert late.left_s is not None
-    assert late.left_s < -3590
+    assert late.left_s < -3530
     assert 3600 <= late.waited_s < 3610
 
 

@@ -116,10 +116,9 @@ def test_a_schedule_fires(s3):
 
 def test_an_asynchronous_invocation_returns_before_the_function(stack):
     before = (stack.logs / "EchoFunction.log").read_text().count("END RequestId")
-    start = time.monotonic()
-    stack.invoke_async("EchoFunction", {"act": "sleep", "seconds": 0.5})
-    assert time.monotonic() - start < 0.3
-    give_up = time.monotonic() + 5
+    stack.invoke_async("EchoFunction", {"act": "sleep", "seconds": 2})
+    assert (stack.logs / "EchoFunction.log").read_text().count("END RequestId") == before
+    give_up = time.monotonic() + 20
     while (stack.logs / "EchoFunction.log").read_text().count("END RequestId") == before:
         assert time.monotonic() < give_up
         time.sleep(0.05)

@@ -49,7 +49,7 @@ def test_a_timeout_ends_the_slot(stack):
     _, before = invoke(stack)
     start = time.monotonic()
     result, error = invoke(stack, act="sleep", seconds=30)
-    assert 2.9 < time.monotonic() - start < 4.5
+    assert 2.9 < time.monotonic() - start < 20
     assert (result.function_error, error["errorType"]) == ("Unhandled", "Sandbox.Timedout")
     assert "Task timed out after 3.00 seconds" in error["errorMessage"]
     assert invoke(stack)[1]["pid"] != before["pid"]

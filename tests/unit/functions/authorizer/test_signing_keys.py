@@ -177,7 +177,7 @@ def test_a_slow_answer_is_given_up(keys: SigningKeys, issuer: Issuer, monkeypatc
     started = time.monotonic()
     with pytest.raises(Unavailable):
         keys.find("rsa-1")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_unusable_keys_do_not_hide_a_usable_one(keys: SigningKeys, issuer: Issuer) -> None:

@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -252,16 +253,14 @@ def test_request_that_is_wrong_by_itself_costs_no_fetching(places: Places, spoil
 
 
 def test_photos_are_fetched_side_by_side_within_one_limit(places: Places) -> None:
-    for number in range(6):
-        places.net.pages[f"/{number}"] = Page(photo(), silent_s=0.3)
-    began = time.monotonic()
-    places.ask(*({"url": f"{HOST}/{number}"} for number in range(6)))
-    assert time.monotonic() - began < 1.2
-    places.limit_s = 0.2
-    began = time.monotonic()
-    with pytest.raises(Unavailable):
-        places.ask(*({"url": f"{HOST}/{number}"} for number in range(6)))
-    assert time.monotonic() - began < 1
+    for silent_s, limit_s, given_up in ((1.0, 20.0, nullcontext()), (6.0, 0.2, pytest.raises(Unavailable))):
+        places.limit_s = limit_s
+        for number in range(6):
+            places.net.pages[f"/{number}"] = Page(photo(), silent_s=silent_s)
+        began = time.monotonic()
+        with given_up:
+            places.ask(*({"url": f"{HOST}/{number}"} for number in range(6)))
+        assert time.monotonic() - began < 5
 
 
 def test_photos_have_a_limit_together(places: Places) -> None:

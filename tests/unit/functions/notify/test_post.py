@@ -37,11 +37,11 @@ def test_an_endless_answer_is_not_read_to_its_end() -> None:
 
 def test_a_slow_receiver_is_left() -> None:
     with serving() as endpoint:
-        endpoint.delay_s = 2.0
+        endpoint.delay_s = 6.0
         start = time.monotonic()
         with pytest.raises(NotSent, match="in time"):
             to(endpoint, limit_s=0.3)
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize(
