@@ -176,7 +176,11 @@ def test_a_key_is_renamed_and_given_an_end(desk: Administration) -> None:
     assert desk.ask("PATCH", f"{KEYS}/{key_id}", {"expires_at": None}).json["expires_at"] is None
 
 
-@pytest.mark.parametrize("end", [later(seconds=-1), later(days=3651), "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize(
+    "end",
+    [later(seconds=-1), later(days=3651), "9999-12-31T23:59:59-12:00"],
+    ids=["over", "too late", "beyond the calendar"],
+)
 def test_an_expiry_lies_ahead_within_reason(desk: Administration, end: str) -> None:
     key_id = desk.key("key_x", Role.VIEWER)
     for method, path, body in (

@@ -103,6 +103,22 @@ def test_the_files_are_there_and_nothing_else(bucket: FolderBucket, model_dir: P
         (archive(("model.safetensors", b"others")), "MODEL_DIGEST: these weights have the digest"),
         (archive(WEIGHTS, ("manifest.json", b"{}")), "manifest.json"),
     ],
+    ids=[
+        "parent",
+        "absolute",
+        "parent of a folder",
+        "symbolic link",
+        "hard link",
+        "pipe",
+        "device",
+        "twice the same",
+        "no archive",
+        "gzip of no archive",
+        "cut off",
+        "no weights",
+        "other weights",
+        "empty manifest",
+    ],
 )
 def test_a_bad_archive_leaves_nothing(bucket: FolderBucket, model_dir: Path, content: bytes, message: str) -> None:
     bucket.put(content)

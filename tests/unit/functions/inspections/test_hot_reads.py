@@ -82,7 +82,7 @@ def test_the_database_is_asked_first(front: Front) -> None:
     assert (answer.status, "X-Served-From" in answer.headers) == (404, False)
 
 
-@pytest.mark.parametrize("asked", [new_identifier("insp"), "nonsense"])
+@pytest.mark.parametrize("asked", [new_identifier("insp"), "nonsense"], ids=["unknown", "nonsense"])
 def test_what_is_not_there_is_503_and_never_404(front: Front, asked: str) -> None:
     front.records.away = True
     assert front.get(asked).json["code"] in ("unavailable", "not_found")
