@@ -1,43 +1,41 @@
 """What a stage needs of an endpoint, and the ways to have one: SageMaker, any URL, or one behind the other.
 
+Here is the way by URL, with what all have in common; SageMaker's are in `sagemaker_endpoint.py` and
+`asynchronous_endpoint.py`.
+
 No adapter retries: the worker's frame does, once for all. Each endpoint has a circuit breaker in front.
 """
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol
 
 from core.circuit_breaker import CircuitBreaker
 from core.errors import DeadlineExceeded, ScrutineerError, Unavailable
 from core.observability import logger, metrics
-from core.settings import EndpointSettings
+from core.settings import EndpointSettings, InvalidSetting
 
 READ_TIMEOUT_S = (
     70  # SageMaker cuts a call off at 60 s; a client that gives up earlier would pay for work it never sees
 )
 PROMPT_READ_TIMEOUT_S = 22
 CONNECT_TIMEOUT_S = 3
-HURRIED_READ_TIMEOUTS_S = (1, 2, 5, 10, 20, 40)  # a boto3 client has one timeout for all its calls
-# "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress […]", with
-# status 400 and the code of any mistake in a request: what an endpoint at zero copies says until one has started.
-# https://aws.amazon.com/blogs/machine-learning/unlock-cost-savings-with-the-new-scale-down-to-zero-feature-in-amazon-sagemaker-inference/
-ASLEEP = "has no capacity"
 
 
 class EndpointUnavailable(Unavailable):
     """Busy, asleep, failing or unreachable: another attempt may succeed.
 
     `busy`: it is well and has no room, or no copy yet; it was not `attempted` then, nor where nobody answered at all.
+    `awaited`: it is busy with this very request, so no other endpoint need be asked.
     """
 
     code, title = "endpoint_unavailable", "The model endpoint is not available"
 
-    def __init__(self, detail: str, *, attempted: bool = False, busy: bool = False) -> None:
+    def __init__(self, detail: str, *, attempted: bool = False, busy: bool = False, awaited: bool = False) -> None:
         super().__init__(detail, attempted=attempted)
-        self.busy = busy
+        self.busy = busy or awaited
+        self.awaited = awaited
 
 
 class EndpointRefused(ScrutineerError):
@@ -71,62 +69,6 @@ class Endpoint(Protocol):
         """
 
 
-class SageMakerEndpoint:
-    """A SageMaker real-time endpoint; `client_for` gives a boto3 sagemaker-runtime client with retries off and so many
-    seconds to read an answer. An endpoint of inference components is asked for one of them."""
-
-    def __init__(
-        self,
-        client_for: Callable[[float], Any],
-        endpoint_name: str,
-        read_timeout_s: float = READ_TIMEOUT_S,
-        *,
-        component: str = "",
-    ) -> None:
-        self._client_for = client_for
-        self._endpoint_name = endpoint_name
-        self._component = {"InferenceComponentName": component} if component else {}
-        self._read_timeout_s = read_timeout_s
-        self._name = f"sagemaker:{endpoint_name}"
-
-    def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            ConnectTimeoutError,
-            EndpointConnectionError,
-            ReadTimeoutError,
-        )
-
-        read_timeout_s = next(
-            (
-                each
-                for each in HURRIED_READ_TIMEOUTS_S
-                if timeout_s is not None and timeout_s <= each < self._read_timeout_s
-            ),
-            self._read_timeout_s,
-        )
-        try:
-            answer = self._client_for(read_timeout_s).invoke_endpoint(
-                EndpointName=self._endpoint_name,
-                ContentType="application/json",
-                Accept="application/json",
-                InferenceId=inference_id,
-                Body=body,
-                **self._component,
-            )
-            data: bytes = answer["Body"].read()
-        except ClientError as error:
-            raise _translated(error.response) from error
-        except (EndpointConnectionError, ConnectTimeoutError) as error:
-            raise _unanswered(attempted=False) from error
-        except ReadTimeoutError as error:
-            raise _too_slow(hurried=read_timeout_s < self._read_timeout_s) from error
-        except BotoCoreError as error:
-            raise _unanswered(attempted=True) from error
-        return Answered(data, self._name)
-
-
 class UrlEndpoint:
     """Anything that answers `POST <url>/invocations`: the same container on ECS, EC2 or a laptop."""
 
@@ -153,15 +95,15 @@ class UrlEndpoint:
                 timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
             )
         except (NewConnectionError, ConnectTimeoutError) as error:
-            raise _unanswered(attempted=False) from error
+            raise unanswered(attempted=False) from error
         except ReadTimeoutError as error:
-            raise _too_slow(hurried) from error
+            raise too_slow(hurried) from error
         except HTTPError as error:
-            raise _unanswered(attempted=True) from error
+            raise unanswered(attempted=True) from error
         data: bytes = answer.data
         if answer.status == 200:
             return Answered(data, self._name)
-        raise _by_status(answer.status, data)
+        raise by_status(answer.status, data)
 
 
 class GuardedEndpoint:
@@ -201,7 +143,10 @@ class GuardedEndpoint:
 
 
 class FallbackEndpoint:
-    """Asks the second endpoint where the first is not available. What the first refuses, the second is not asked."""
+    """Asks the second endpoint where the first is not available.
+
+    What the first refuses, or has taken in and will answer later, the second is not asked.
+    """
 
     def __init__(self, first: Endpoint, second: Endpoint) -> None:
         self._first = first
@@ -212,6 +157,8 @@ class FallbackEndpoint:
         try:
             return self._first.invoke(body, inference_id, timeout_s)
         except EndpointUnavailable as error:
+            if error.awaited:
+                raise
             logger.warning("the fallback endpoint is asked", code=error.code)
             metrics.add_metric("EndpointFallbacks", "Count", 1)
             left_s = None if timeout_s is None else max(0.001, timeout_s - (time.monotonic() - start))
@@ -219,11 +166,19 @@ class FallbackEndpoint:
 
 
 def open_endpoint(
-    settings: EndpointSettings, fallback: EndpointSettings | None = None, read_timeout_s: float = READ_TIMEOUT_S
+    settings: EndpointSettings,
+    fallback: EndpointSettings | None = None,
+    read_timeout_s: float = READ_TIMEOUT_S,
+    *,
+    bucket: str = "",
 ) -> Endpoint:
-    """The adapter that the settings name, with the fallback behind it if there is one."""
-    first = _open(settings, read_timeout_s)
-    return FallbackEndpoint(first, _open(fallback, read_timeout_s)) if fallback else first
+    """The adapter that the settings name, with the fallback behind it if there is one.
+
+    An asynchronous endpoint is asked by way of `bucket`. Raises InvalidSetting for one without: whoever has none waits
+    for the answer, which may take minutes there.
+    """
+    first = _open(settings, read_timeout_s, bucket)
+    return FallbackEndpoint(first, _open(fallback, read_timeout_s, bucket)) if fallback else first
 
 
 def open_prompt_endpoint(settings: EndpointSettings | None, fallback: EndpointSettings | None) -> Endpoint | None:
@@ -233,42 +188,33 @@ def open_prompt_endpoint(settings: EndpointSettings | None, fallback: EndpointSe
     return open_endpoint(settings, fallback, PROMPT_READ_TIMEOUT_S / (2 if fallback else 1))
 
 
-def _open(settings: EndpointSettings, read_timeout_s: float) -> Endpoint:
-    return GuardedEndpoint(_adapter(settings, read_timeout_s), CircuitBreaker(time.monotonic))
+def _open(settings: EndpointSettings, read_timeout_s: float, bucket: str) -> Endpoint:
+    return GuardedEndpoint(_adapter(settings, read_timeout_s, bucket), CircuitBreaker(time.monotonic))
 
 
-def _adapter(settings: EndpointSettings, read_timeout_s: float) -> Endpoint:
+def _adapter(settings: EndpointSettings, read_timeout_s: float, bucket: str) -> Endpoint:
+    """Only the one that is asked for is imported."""
     if settings.kind == "sagemaker":
-        return SageMakerEndpoint(_sagemaker_runtime, settings.address, read_timeout_s, component=settings.component)
+        from core.sagemaker_endpoint import SageMakerEndpoint, sagemaker_runtime
+
+        return SageMakerEndpoint(sagemaker_runtime, settings.address, read_timeout_s, component=settings.component)
+    if settings.kind == "asynchronous":
+        if not bucket:
+            raise InvalidSetting(f"the asynchronous endpoint {settings.address} can't answer whoever waits for it")
+        from core import aws
+        from core.asynchronous_endpoint import CALL_TIMEOUT_S, AsynchronousEndpoint
+        from core.sagemaker_endpoint import sagemaker_runtime
+        from core.storage import S3ObjectStore
+
+        client = sagemaker_runtime(CALL_TIMEOUT_S)
+        return AsynchronousEndpoint(client, settings.address, S3ObjectStore(aws.s3(), bucket), bucket)
     import urllib3
 
     return UrlEndpoint(urllib3.PoolManager(), settings.address, read_timeout_s)
 
 
-@cache
-def _sagemaker_runtime(read_timeout_s: float) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(read_timeout=read_timeout_s, connect_timeout=CONNECT_TIMEOUT_S, retries={"total_max_attempts": 1})
-    return boto3.client("sagemaker-runtime", config=config)
-
-
-def _translated(response: dict[str, Any]) -> ScrutineerError:
-    """SageMaker's errors. A ModelError is the container's own answer, so its original status decides."""
-    if response["Error"]["Code"] == "ModelError":
-        original = str(response.get("OriginalMessage") or "").encode()
-        return _by_status(int(response.get("OriginalStatusCode") or 500), original)
-    if response["Error"]["Code"] == "ValidationError" and ASLEEP in str(response["Error"].get("Message")):
-        metrics.add_metric("EndpointAsleep", "Count", 1)
-        return EndpointUnavailable("The model endpoint has no copy of the model running yet.", busy=True)
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 500)
-    if response["Error"]["Code"] == "ThrottlingException":
-        status = 429
-    return _by_status(status)
-
-
-def _by_status(status: int, body: bytes = b"") -> ScrutineerError:
+def by_status(status: int, body: bytes = b"") -> ScrutineerError:
+    """What an answer of the container means that is none."""
     if status >= 500 or status in (408, 429):
         busy = status == 429 or _problem(body).get("code") == "overloaded"
         return EndpointUnavailable(
@@ -277,14 +223,14 @@ def _by_status(status: int, body: bytes = b"") -> ScrutineerError:
     return EndpointRefused(status, body)
 
 
-def _unanswered(*, attempted: bool) -> EndpointUnavailable:
+def unanswered(*, attempted: bool) -> EndpointUnavailable:
     return EndpointUnavailable("The model endpoint did not answer.", attempted=attempted)
 
 
-def _too_slow(hurried: bool) -> ScrutineerError:
+def too_slow(hurried: bool) -> ScrutineerError:
     if hurried:
         return DeadlineExceeded("The model endpoint did not answer before the deadline.")
-    return _unanswered(attempted=True)
+    return unanswered(attempted=True)
 
 
 def _problem(body: bytes) -> dict[str, str]:

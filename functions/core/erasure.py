@@ -7,7 +7,7 @@ an erasure that did not happen. Only final inspections are erased, so no stage l
 from core.database import Database, Row
 from core.errors import Conflict
 from core.states import FINAL
-from core.storage import ObjectStore, photo_key, prepared_key
+from core.storage import ObjectStore, photo_key, prepared_key, request_key
 
 _FINAL = ", ".join(f"'{state.value}'" for state in sorted(FINAL))
 NEVER = "TIMESTAMP('1970-01-01')"
@@ -66,8 +66,8 @@ class Erasure:
 
     def _remove(self, inspection_id: str, count: int) -> None:
         keys = [key(inspection_id, index) for index in range(count) for key in (photo_key, prepared_key)]
-        if keys:
-            self._store.delete(keys)
+        # Whether or not the endpoint is asynchronous now: it may have been when this one was asked about.
+        self._store.delete([*keys, request_key(inspection_id)])
         self._database.execute(
             "UPDATE rvpxbverification_request_data SET photos_deleted_at = UTC_TIMESTAMP(6)"
             " WHERE inspection_id = %s AND photos_deleted_at IS NULL",

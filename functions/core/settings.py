@@ -152,7 +152,8 @@ class HoldingSettings:
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """Any place that speaks `/invocations`: `sagemaker` and an endpoint's name, or `url` and an address.
+    """Any place that speaks `/invocations`: `sagemaker` or `asynchronous` with an endpoint's name, or `url` with an
+    address.
 
     `component` is the inference component of the endpoint that is asked, empty where the endpoint has none.
     """
@@ -163,7 +164,7 @@ class EndpointSettings:
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], name: str = "ENDPOINT") -> "EndpointSettings":
-        """`sagemaker:NAME`, `sagemaker:NAME/COMPONENT` or `http(s)://…`."""
+        """`sagemaker:NAME`, `sagemaker:NAME/COMPONENT`, `sagemaker-async:NAME` or `http(s)://…`."""
         found = cls.optional_from_environment(env, name)
         if found is None:
             raise InvalidSetting(f"{name} is empty")
@@ -175,10 +176,13 @@ class EndpointSettings:
         value = text(env, name)
         if found := re.fullmatch(r"sagemaker:([^/]+)(?:/([^/]+))?", value):
             return cls("sagemaker", found[1], found[2] or "")
+        if found := re.fullmatch(r"sagemaker-async:([^/]+)", value):
+            return cls("asynchronous", found[1])
         if value.startswith(("http://", "https://")):
             return cls("url", value)
         if value:
             raise InvalidSetting(
-                f"{name} must be sagemaker:NAME, sagemaker:NAME/COMPONENT or an http(s) address, not {value!r}"
+                f"{name} must be sagemaker:NAME, sagemaker:NAME/COMPONENT, sagemaker-async:NAME or an http(s) address,"
+                f" not {value!r}"
             )
         return None

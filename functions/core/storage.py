@@ -43,6 +43,16 @@ def prepared_key(inspection_id: str, index: int) -> str:
     return f"prepared/{inspection_id}/{index}.jpg"
 
 
+def request_key(inspection_id: str) -> str:
+    """What an asynchronous endpoint is to read, photos and all, until it has answered."""
+    return f"asynchronous/requests/{inspection_id}.json"
+
+
+def call_key(inspection_id: str) -> str:
+    """The note that an asynchronous endpoint was asked, and where it will answer, until it has."""
+    return f"asynchronous/calls/{inspection_id}.json"
+
+
 def capture_key(inspection_id: str) -> str:
     """What the endpoint was asked and what it answered, in SageMaker's capture format."""
     return f"captures/{inspection_id}.json"

@@ -16,7 +16,10 @@ def stage() -> Stage:
     settings = Settings.from_environment(os.environ)
     return open_stage(
         takes=State.PRECHECKED,
-        work=Invoke(S3ObjectStore(aws.s3(), settings.bucket), open_endpoint(settings.endpoint, settings.fallback)),
+        work=Invoke(
+            S3ObjectStore(aws.s3(), settings.bucket),
+            open_endpoint(settings.endpoint, settings.fallback, bucket=settings.bucket),
+        ),
         database=settings.database,
         worker=settings.worker,
         holding=settings.holding,

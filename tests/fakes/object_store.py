@@ -7,11 +7,13 @@ from core.storage import MissingObject
 
 
 class InMemoryStore:
-    """An `ObjectStore`. `objects` is what it holds; a key in `refused` can be neither read nor written."""
+    """An `ObjectStore`. `objects` is what it holds; a key in `refused` can be neither read nor written, one in
+    `undeletable` not be removed."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.refused: set[str] = set()
+        self.undeletable: set[str] = set()
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         self._check(key)
@@ -33,6 +35,8 @@ class InMemoryStore:
 
     def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
+            if key in self.undeletable:
+                raise Unavailable("The store is away.", retry_after_s=5)
             self._check(key)
             self.objects.pop(key, None)
 

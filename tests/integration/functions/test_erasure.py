@@ -5,7 +5,7 @@ import pytest
 from core.database import Database
 from core.erasure import Erasure
 from core.errors import Conflict, Unavailable
-from core.storage import capture_key, photo_key, prepared_key
+from core.storage import capture_key, photo_key, prepared_key, request_key
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.requests import accepted
 
@@ -21,6 +21,7 @@ def with_photos(database: Database, store: InMemoryStore, *, days_ago: int = 0, 
     for index in range(3):
         store.put(photo_key(inspection_id, index), b"x", "image/jpeg")
         store.put(prepared_key(inspection_id, index), b"x", "image/jpeg")
+    store.put(request_key(inspection_id), b"{}", "application/json")
     store.put(capture_key(inspection_id), b"{}", "application/json")
     return inspection_id
 
@@ -39,14 +40,14 @@ def test_photos_go_and_the_record_stays(database: Database) -> None:
     assert erased(database) == {one}
     assert capture_key(one) in store.objects
     assert not any(one in key for key in store.objects if not key.startswith("captures/"))
-    assert sum(other in key for key in store.objects) == 7
+    assert sum(other in key for key in store.objects) == 8
 
 
 def test_not_the_clients_own(database: Database) -> None:
     store = InMemoryStore()
     inspection_id = with_photos(database, store)
     assert not Erasure(database, store).erase("client-b", inspection_id)
-    assert len(store.objects) == 7
+    assert len(store.objects) == 8
 
 
 def test_not_before_it_is_final(database: Database) -> None:

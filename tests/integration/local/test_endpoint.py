@@ -7,7 +7,8 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from core.endpoint import EndpointUnavailable, SageMakerEndpoint
+from core.endpoint import EndpointUnavailable
+from core.sagemaker_endpoint import SageMakerEndpoint
 from scrutineer.local.aws_services import make_client
 from scrutineer.local.http_server import HttpServer
 from scrutineer.local.sagemaker_runtime import COMPONENT_HEADER, create_app

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 NAMESPACE = "Scrutineer/stack"  # what the functions count, once the templates are filled in
@@ -17,17 +17,17 @@ class Looked(NamedTuple):
     dimensions: tuple[tuple[str, str], ...]
 
 
-def filled(value: Any, condition: bool = True) -> str:
+def filled(value: Any, holds: Callable[[str], bool] = lambda condition: True) -> str:
     """A Ref, Sub or If with each parameter's name in place of its value, but for those in VALUES."""
     match value:
         case str():
             return value
         case {"Ref": name}:
             return VALUES.get(name, str(name))
-        case {"Fn::If": [_, one, other]}:
-            return filled(one if condition else other, condition)
+        case {"Fn::If": [condition, one, other]}:
+            return filled(one if holds(condition) else other, holds)
         case {"Fn::Sub": [str(text), Mapping() as own]}:
-            own = {name: filled(each, condition) for name, each in own.items()}
+            own = {name: filled(each, holds) for name, each in own.items()}
         case {"Fn::Sub": str(text)}:
             own = {}
         case _:
@@ -55,8 +55,9 @@ def looked_at(alarm: Mapping[str, Any]) -> Iterator[Looked]:
                 yield Looked(filled(source["Namespace"]), source["MetricName"], dimensions)
 
 
-def dashboard_body(template: Mapping[str, Any], condition: bool) -> dict[str, Any]:
-    text = filled(template["Resources"]["Dashboard"]["Properties"]["DashboardBody"], condition)
+def dashboard_body(template: Mapping[str, Any], condition: str) -> dict[str, Any]:
+    """As it is where this condition holds and no other."""
+    text = filled(template["Resources"]["Dashboard"]["Properties"]["DashboardBody"], lambda name: name == condition)
     body: dict[str, Any] = json.loads(text)
     return body
 

@@ -24,9 +24,9 @@ COLUMNS = 24
 TYPES = {"alarm", "log", "metric", "text"}
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["components", "variants"])
+@pytest.fixture(scope="module", params=["HasComponent", "", "Queues"], ids=["components", "variants", "asynchronous"])
 def body(nested: Mapping[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
-    return dashboard_body(nested["dashboard.yaml"], bool(request.param))
+    return dashboard_body(nested["dashboard.yaml"], request.param)
 
 
 def test_widgets_lie_side_by_side(body: Mapping[str, Any]) -> None:
@@ -159,3 +159,11 @@ def test_logs_are_read_from_groups_that_are_there(
     asked |= set(re.findall(r"SOURCE '([^']+)'", template["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][0]))
     assert asked <= there
     assert json.dumps(body).count("SOURCE") >= 3
+
+
+def test_an_asynchronous_endpoint_is_drawn_by_what_it_counts(nested: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html"""
+    body = dashboard_body(nested["dashboard.yaml"], "Queues")
+    named = {line[1]: line for widget in body["widgets"] for line in metric_lines(widget) if len(line) > 1}
+    assert not {"Invocations", "ConcurrentRequestsPerModel", "ConcurrentRequestsPerCopy"} & set(named)
+    assert named["ApproximateBacklogSize"][2:-1] == ["EndpointName", "EndpointName"]

@@ -38,6 +38,8 @@ GIVEN = {
     "BacklogPerCopy": 20,
     "QueueName": "invoke",
     "BulkQueueName": "invoke-bulk",
+    "Bucket": "inspections",
+    "KeyArn": "arn:aws:kms:eu-west-1:000000000000:key/1",
     "KeepsHours": "true",
     "Warms": "cron(50 5 * * ? *)",
     "Closes": "cron(0 0 * * ? *)",
@@ -49,7 +51,7 @@ KNOWN = {
     "Component": "arn:aws:sagemaker:eu-west-1:000000000000:inference-component/inspect-model-1a2b3c4d",
     "VariantEndpoint.EndpointName": "inspect-variants-1a2b3c4d",
 }
-WAYS = ["components", "variants"]
+WAYS = ["components", "variants", "asynchronous"]
 COMBINATIONS = [
     {"Way": way, "FallbackInstanceTypes": fallback, "KeepsHours": hours, "InstanceCount": count}
     for way, fallback, hours, count in itertools.product(
@@ -75,7 +77,7 @@ CALLS: Mapping[str, tuple[str, str, Callable[[dict[str, Any]], dict[str, Any]]]]
         lambda made: {name: value for name, value in made.items() if name != "ScheduledActions"},
     ),
     **dict.fromkeys(
-        ("ByConcurrency", "ByBacklog", "FromZero"),
+        ("ByConcurrency", "ByBacklog", "ByQueues", "FromZero"),
         (
             "application-autoscaling",
             "PutScalingPolicy",
@@ -123,9 +125,21 @@ def test_a_reference_to_what_is_not_made_is_found(template: Mapping[str, Any]) -
 @pytest.mark.parametrize("way", WAYS)
 def test_only_the_chosen_way_is_made(template: Mapping[str, Any], way: str) -> None:
     made = resources(template, {**GIVEN, "Way": way}, KNOWN)
-    other = {"components": "Variant", "variants": "Component"}[way]
+    other = "Variant" if way == "components" else "Component"
     assert not any(logical_id.startswith(other) for logical_id in made)
-    assert ("FromZero" in made, "ComponentArn" in made["Outputs"]) == ((way == "components"),) * 2
+    assert ("ComponentArn" in made["Outputs"], "WaitsAtZero" in made) == ((way == "components"),) * 2
+    assert ("AsyncInferenceConfig" in made.get("VariantConfiguration", {})) is (way == "asynchronous")
+    policies = {
+        logical_id for logical_id in made if logical_id in ("ByConcurrency", "ByBacklog", "ByQueues", "FromZero")
+    }
+    assert (
+        policies
+        == {
+            "components": {"ByConcurrency", "ByBacklog", "FromZero"},
+            "variants": {"ByConcurrency", "ByBacklog"},
+            "asynchronous": {"ByQueues", "FromZero"},
+        }[way]
+    )
 
 
 def test_the_functions_are_told_the_component(template: Mapping[str, Any]) -> None:
@@ -149,9 +163,8 @@ def test_where_there_is_none_of_a_type_the_next_is_taken(
     template: Mapping[str, Any], way: str, fallback: str, pools: list[str] | None
 ) -> None:
     made = resources(template, {**GIVEN, "Way": way, "FallbackInstanceTypes": fallback}, KNOWN)
-    (variant,) = made[{"components": "ComponentConfiguration", "variants": "VariantConfiguration"}[way]][
-        "ProductionVariants"
-    ]
+    configuration = made["ComponentConfiguration" if way == "components" else "VariantConfiguration"]
+    (variant,) = configuration["ProductionVariants"]
     if pools is None:
         assert variant["InstanceType"] == "ml.g5.xlarge"
         assert "InstancePools" not in variant
@@ -160,7 +173,8 @@ def test_where_there_is_none_of_a_type_the_next_is_taken(
         assert variant["InstancePools"] == [
             {"InstanceType": each, "Priority": priority} for priority, each in enumerate(pools, 1)
         ]
-    assert variant["RoutingConfig"] == {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
+    routing = None if way == "asynchronous" else {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
+    assert variant.get("RoutingConfig") == routing
 
 
 def test_components_sleep_and_an_update_has_room(template: Mapping[str, Any]) -> None:
@@ -178,7 +192,7 @@ def test_components_sleep_and_an_update_has_room(template: Mapping[str, Any]) ->
     assert made["ComponentConfiguration"]["EnableNetworkIsolation"] is made["Model"]["EnableNetworkIsolation"] is True
 
 
-@pytest.mark.parametrize(("way", "asleep"), [("components", 0), ("variants", 1)])
+@pytest.mark.parametrize(("way", "asleep"), [("components", 0), ("variants", 1), ("asynchronous", 0)])
 def test_the_hours_raise_the_least_number_and_closing_takes_nothing_that_works(
     template: Mapping[str, Any], way: str, asleep: int
 ) -> None:
@@ -217,14 +231,97 @@ def test_from_zero_there_is_one_copy_for_as_long_as_it_may_take_to_start(templat
     )
 
 
+@pytest.mark.parametrize(
+    ("way", "metric", "dimensions"),
+    [
+        ("components", "NoCapacityInvocationFailures", {"InferenceComponentName": "inspect-model-1a2b3c4d"}),
+        ("asynchronous", "HasBacklogWithoutCapacity", {"EndpointName": "inspect-asynchronous-1a2b3c4d"}),
+    ],
+)
+def test_the_first_request_wakes_what_sleeps(
+    template: Mapping[str, Any], way: str, metric: str, dimensions: Mapping[str, str]
+) -> None:
+    alarm = resources(template, {**GIVEN, "Way": way}, KNOWN)["AskedAtZero"]
+    assert alarm["MetricName"] == metric
+    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == dimensions
+    assert (alarm["Threshold"], alarm["AlarmActions"]) == (1, ["FromZero-name"])
+
+
+def test_an_asynchronous_endpoint_reads_and_writes_its_part_of_the_bucket(template: Mapping[str, Any]) -> None:
+    made = resources(template, {**GIVEN, "Way": "asynchronous"}, KNOWN)
+    config = made["VariantConfiguration"]["AsyncInferenceConfig"]
+    assert config["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": GIVEN["ConcurrencyPerCopy"]}
+    output = config["OutputConfig"]
+    assert output["KmsKeyId"] == GIVEN["KeyArn"]
+    allowed = {
+        action: each["Resource"]
+        for each in made["Role"]["Policies"][0]["PolicyDocument"]["Statement"]
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+        if each["Sid"] in ("ReadRequests", "WriteAnswers", "UseDataKey")
+    }
+    arn = "arn:aws:s3:::inspections/asynchronous"
+    assert allowed["s3:GetObject"] == f"{arn}/requests/*"
+    written = [
+        f"{path.replace('s3://', 'arn:aws:s3:::')}*" for path in (output["S3OutputPath"], output["S3FailurePath"])
+    ]
+    assert allowed["s3:PutObject"] == written == [f"{arn}/answers/*", f"{arn}/failures/*"]
+    assert allowed["kms:Decrypt"] == allowed["kms:GenerateDataKey"] == GIVEN["KeyArn"]
+
+
+@pytest.mark.parametrize("way", ["components", "variants"])
+def test_what_answers_at_once_has_no_business_in_the_bucket(template: Mapping[str, Any], way: str) -> None:
+    role = json.dumps(resources(template, {**GIVEN, "Way": way}, KNOWN)["Role"])
+    assert "inspections" not in role
+    assert "kms:" not in role
+
+
+@pytest.mark.parametrize(("count", "first"), [(0, 1), (2, 2)])
+def test_an_endpoint_begins_with_an_instance_that_shows_its_model(
+    template: Mapping[str, Any], count: int, first: int
+) -> None:
+    made = resources(template, {**GIVEN, "Way": "asynchronous", "InstanceCount": count}, KNOWN)
+    (variant,) = made["VariantConfiguration"]["ProductionVariants"]
+    assert variant["InitialInstanceCount"] == first
+
+
+@pytest.mark.parametrize(
+    ("interactive", "bulk", "taken", "instances", "backlog"),
+    [
+        (0, 0, 0, 1, 0),
+        (30, 10, 8, 1, 48),
+        (30, 10, 8, 4, 12),
+        (30, None, None, 3, 10),
+        (30, 10, 8, None, 48),  # none works
+        (30, 10, 8, 0, 48),
+        (None, None, None, None, 0),
+    ],
+)
+def test_queues_of_an_instance(
+    template: Mapping[str, Any],
+    interactive: int | None,
+    bulk: int | None,
+    taken: int | None,
+    instances: int | None,
+    backlog: float,
+) -> None:
+    made = resources(template, {**GIVEN, "Way": "asynchronous"}, KNOWN)
+    configuration = made["ByQueues"]["TargetTrackingScalingPolicyConfiguration"]
+    queries = configuration["CustomizedMetricSpecification"]["Metrics"]
+    measured = {"interactive": interactive, "bulk": bulk, "taken": taken, "instances": instances}
+    assert measured_by(queries) == set(measured)
+    assert evaluated(queries, measured) == pytest.approx(backlog)
+    assert configuration["TargetValue"] == GIVEN["BacklogPerCopy"]
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_no_policy_scales_in_faster_than_a_copy_starts(template: Mapping[str, Any], way: str) -> None:
     made = resources(template, {**GIVEN, "Way": way}, KNOWN)
-    tracked = [made[name]["TargetTrackingScalingPolicyConfiguration"] for name in ("ByConcurrency", "ByBacklog")]
+    names = ["ByQueues"] if way == "asynchronous" else ["ByConcurrency", "ByBacklog"]
+    tracked = [made[name]["TargetTrackingScalingPolicyConfiguration"] for name in names]
     for policy in tracked:
         assert not policy.get("DisableScaleIn"), "one that may not scale in does not object to it either"
         assert policy["ScaleInCooldown"] >= policy["ScaleOutCooldown"] >= 600
-    assert [policy["TargetValue"] for policy in tracked] == [10, 20]
+    assert [policy["TargetValue"] for policy in tracked] == ([20] if way == "asynchronous" else [10, 20])
 
 
 @pytest.mark.parametrize(
@@ -239,7 +336,7 @@ def test_no_policy_scales_in_faster_than_a_copy_starts(template: Mapping[str, An
         (30, 10, 0, 0, 40),
     ],
 )
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["components", "variants"])
 def test_backlog_of_a_copy(
     template: Mapping[str, Any],
     way: str,
@@ -270,21 +367,21 @@ def test_work_that_waits_while_no_copy_works(
 @pytest.mark.parametrize("way", WAYS)
 def test_an_update_is_taken_back_by_alarms_on_what_is_updated(template: Mapping[str, Any], way: str) -> None:
     made = resources(template, {**GIVEN, "Way": way}, KNOWN)
-    updated = made[{"components": "Component", "variants": "VariantEndpoint"}[way]]
+    updated = made["Component" if way == "components" else "VariantEndpoint"]
     watched = {each["AlarmName"] for each in updated["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]}
     assert watched == {"AnswersWithErrors-name", "AnswersSlowly-name"}
     # SageMaker looks at them in the role's name, or never goes back.
     (look,) = (
         statement
         for statement in template["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-        if statement["Sid"] == "LookAtAlarms"
+        if statement.get("Sid") == "LookAtAlarms"
     )
     assert look["Action"] == "cloudwatch:DescribeAlarms"
     assert [arn["Fn::GetAtt"] for arn in look["Resource"]] == [["AnswersWithErrors", "Arn"], ["AnswersSlowly", "Arn"]]
-    named = {
-        "components": {"InferenceComponentName": made.get("Component", {}).get("InferenceComponentName")},
-        "variants": {"EndpointName": made.get("VariantEndpoint", {}).get("EndpointName"), "VariantName": "main"},
-    }[way]
+    if way == "components":
+        named = {"InferenceComponentName": updated["InferenceComponentName"]}
+    else:
+        named = {"EndpointName": updated["EndpointName"], "VariantName": "main"}
     dimensions = [made["AnswersSlowly"]["Dimensions"]]
     dimensions += [
         query["MetricStat"]["Metric"]["Dimensions"]
@@ -292,6 +389,11 @@ def test_an_update_is_taken_back_by_alarms_on_what_is_updated(template: Mapping[
         if "MetricStat" in query
     ]
     assert len(dimensions) == 3
+    counted = {
+        query["Id"]: query["MetricStat"] for query in made["AnswersWithErrors"]["Metrics"] if "MetricStat" in query
+    }
+    asked = counted["asked"]["Metric"]["MetricName"], counted["asked"]["Stat"]
+    assert asked == (("Invocation5XXErrors", "SampleCount") if way == "asynchronous" else ("Invocations", "Sum"))
     for each in dimensions:
         assert {dimension["Name"]: dimension["Value"] for dimension in each} == named
 
@@ -309,9 +411,7 @@ def test_errors_among_the_answers(
 @pytest.mark.parametrize("way", WAYS)
 def test_the_containers_log_is_ours_before_sagemaker_writes_to_it(template: Mapping[str, Any], way: str) -> None:
     made = resources(template, {**GIVEN, "Way": way}, KNOWN)
-    served, kind = {"components": ("Component", "InferenceComponents"), "variants": ("VariantEndpoint", "Endpoints")}[
-        way
-    ]
+    served, kind = ("Component", "InferenceComponents") if way == "components" else ("VariantEndpoint", "Endpoints")
     name = made[served].get("InferenceComponentName") or made[served]["EndpointName"]
     assert made["ModelLogGroup"]["LogGroupName"] == f"/aws/sagemaker/{kind}/{name}"
     assert template["Resources"][served]["DependsOn"] == "ModelLogGroup"
@@ -334,7 +434,7 @@ def test_variants_keep_their_number_and_move_over_by_a_canary(template: Mapping[
 
 def test_targets_go_before_what_they_scale_and_nothing_stays(template: Mapping[str, Any]) -> None:
     assert {"Component", "ComponentEndpoint", "VariantEndpoint"} <= needs(template, "Target")
-    for policy in ("ByConcurrency", "ByBacklog", "FromZero"):
+    for policy in ("ByConcurrency", "ByBacklog", "ByQueues", "FromZero"):
         assert "Target" in needs(template, policy)
     assert "ComponentEndpoint" in needs(template, "Component")
     for logical_id, resource in template["Resources"].items():
@@ -480,9 +580,10 @@ GOOD = {
         ({"ModelArtifact": ""}, ["EndpointKind sagemaker needs ModelArtifact"]),
         (
             {"EndpointWay": "variants"},
-            ["EndpointWay variants needs EndpointInstanceCount 1 or more; only components can sleep"],
+            ["EndpointWay variants needs EndpointInstanceCount 1 or more; it can't sleep"],
         ),
         ({"EndpointWay": "variants", "EndpointInstanceCount": "1"}, []),
+        ({"EndpointWay": "asynchronous"}, []),
         *(
             ({"EndpointInstanceCount": str(count), "EndpointInstanceLimit": str(limit)}, TOO_MANY * (count > limit))
             for count, limit in itertools.product(range(16), [1, 2, 4, 8, 15])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from scrutineer.local.intrinsics import Resolver
+from tests.unit.infrastructure.resolved import Names, defaults
 from tests.unit.infrastructure.resolved import resources as made
 
 # (template, resource, statement): why no narrower resource can be named.
@@ -54,7 +56,7 @@ GRANTS = {
     "Inspections": {
         "s3:PutObject": ["photos/*", "uploads/*"],
         "s3:GetObject": ["uploads/*", "PhotoBuckets"],
-        "s3:DeleteObject": ["photos/*", "prepared/*"],
+        "s3:DeleteObject": ["photos/*", "prepared/*", "asynchronous/requests/*"],
         "dynamodb:GetItem": ["HotResults"],
         "sqs:SendMessage": ["PrecheckQueue", "PrecheckBulkQueue", "NotifyQueue"],
     },
@@ -78,12 +80,17 @@ GRANTS = {
         "sqs:ReceiveMessage": ["PrecheckQueue", "PrecheckBulkQueue"],
     },
     "Invoke": {
-        "s3:GetObject": ["prepared/*", "captures/*"],
-        "s3:PutObject": ["captures/*"],
+        "s3:GetObject": [
+            *["prepared/*", "captures/*"],
+            *["asynchronous/calls/*", "asynchronous/answers/*", "asynchronous/failures/*"],
+        ],
+        "s3:PutObject": ["captures/*", "asynchronous/requests/*", "asynchronous/calls/*"],
+        "s3:DeleteObject": ["asynchronous/requests/*", "asynchronous/calls/*"],
         "s3:ListBucket": ["InspectionBucket"],
         "sqs:SendMessage": ["InvokeQueue", "InvokeBulkQueue", "FormatQueue", "NotifyQueue"],
         "sqs:ReceiveMessage": ["InvokeQueue", "InvokeBulkQueue"],
         "sagemaker:InvokeEndpoint": ENDPOINT_AND_COMPONENT,
+        "sagemaker:InvokeEndpointAsync": ["Endpoint.Outputs.EndpointArn"],
     },
     "Format": {
         "s3:GetObject": ["captures/*"],
@@ -109,7 +116,7 @@ GRANTS = {
         ]
     },
     "Warmup": {"sagemaker:InvokeEndpoint": ENDPOINT_AND_COMPONENT},
-    "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*"]},
+    "Retention": {"s3:DeleteObject": ["photos/*", "prepared/*", "asynchronous/requests/*"]},
     "Admin": GATEWAY_RECORDS
     | {
         "sqs:ReceiveMessage": ["PrecheckDeadLetters", "InvokeDeadLetters", "FormatDeadLetters"],
@@ -153,6 +160,33 @@ def test_aws_managed_policies_are_the_known_few(document: Mapping[str, Any], nes
         if "Ref" not in policy
     }
     assert attached == AWS_MANAGED
+
+
+@pytest.mark.parametrize(("way", "hands_over"), [("components", False), ("variants", False), ("asynchronous", True)])
+def test_only_an_asynchronous_endpoint_is_asked_by_the_bucket(
+    document: Mapping[str, Any], way: str, hands_over: bool
+) -> None:
+    parameters = {**defaults(document), "EndpointKind": "sagemaker", "EndpointWay": way}
+    resolver = Resolver(document, parameters, Names())
+    allowed = {
+        stage: {
+            (action, target)
+            for policy in resolver.resolve(document["Resources"][f"{stage}Role"]["Properties"]["Policies"])
+            for statement in policy["PolicyDocument"]["Statement"]
+            for action in as_list(statement["Action"])
+            for target in as_list(statement["Resource"])
+        }
+        for stage in ("Invoke", "Descriptions", "Warmup")
+    }
+    asked = {
+        stage: {action for action, _ in each if action.startswith("sagemaker:")} for stage, each in allowed.items()
+    }
+    assert asked == (
+        {"Invoke": {"sagemaker:InvokeEndpointAsync"}, "Descriptions": set(), "Warmup": set()}
+        if hands_over
+        else {stage: {"sagemaker:InvokeEndpoint"} for stage in asked}
+    )
+    assert any("/asynchronous/" in str(target) for _, target in allowed["Invoke"]) is hands_over
 
 
 @pytest.mark.parametrize("stage", sorted(GRANTS))
@@ -245,7 +279,8 @@ def test_the_table_for_hot_reads_is_there_by_choice_closed_and_recoverable(resou
 def test_whatever_is_written_to_the_bucket_ages_out(resources: Mapping[str, Any]) -> None:
     rules = resources["InspectionBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     aged = {f"{rule['Prefix']}*" for rule in rules if "ExpirationInDays" in rule}
-    assert aged == {key for grants in GRANTS.values() for key in grants.get("s3:PutObject", [])}
+    written = {key for grants in GRANTS.values() for key in grants.get("s3:PutObject", [])}
+    assert aged == {f"{key.split('/')[0]}/*" for key in written}
 
 
 def statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

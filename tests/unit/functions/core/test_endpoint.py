@@ -9,6 +9,8 @@ import pytest
 import urllib3
 from botocore.config import Config
 
+from core import aws
+from core.asynchronous_endpoint import CALL_TIMEOUT_S, AsynchronousEndpoint
 from core.circuit_breaker import COOLDOWN_S, FAILURES_TO_OPEN, CircuitBreaker
 from core.endpoint import (
     READ_TIMEOUT_S,
@@ -17,13 +19,13 @@ from core.endpoint import (
     EndpointUnavailable,
     FallbackEndpoint,
     GuardedEndpoint,
-    SageMakerEndpoint,
     UrlEndpoint,
-    _sagemaker_runtime,
     open_endpoint,
+    open_prompt_endpoint,
 )
 from core.errors import DeadlineExceeded
-from core.settings import EndpointSettings
+from core.sagemaker_endpoint import SageMakerEndpoint, sagemaker_runtime
+from core.settings import EndpointSettings, InvalidSetting
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_endpoint import HttpEndpoint, serving
 from tests.fakes.metrics import counted
@@ -263,7 +265,22 @@ def test_the_settings_name_the_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (config.read_timeout, config.retries["total_max_attempts"]) == (read_timeout_s, 1)
         assert endpoint._client_for(read_timeout_s) is client, "made once"
         client.close()
-    _sagemaker_runtime.cache_clear()
+    sagemaker_runtime.cache_clear()
+
+
+def test_an_asynchronous_endpoint_is_for_whoever_has_a_bucket_to_ask_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    settings = EndpointSettings("asynchronous", "internvl")
+    guarded = open_endpoint(settings, bucket="inspections")
+    assert isinstance(guarded, GuardedEndpoint)
+    assert isinstance(guarded._endpoint, AsynchronousEndpoint)
+    for refused in (lambda: open_endpoint(settings), lambda: open_prompt_endpoint(settings, None)):
+        with pytest.raises(InvalidSetting, match="internvl can't answer whoever waits"):
+            refused()
+    sagemaker_runtime(CALL_TIMEOUT_S).close()
+    sagemaker_runtime.cache_clear()
+    aws.s3().close()
+    aws.s3.cache_clear()
 
 
 def test_a_fallback_is_opened_behind_it() -> None:
@@ -296,6 +313,13 @@ def test_the_fallback_is_asked_where_the_first_is_away_and_the_answer_says_so() 
     assert (first.asked, second.asked) == (2, 1)
 
 
+def test_the_fallback_is_not_asked_for_what_the_first_has_taken_in() -> None:
+    first, second = Scripted("first", EndpointUnavailable("later", awaited=True)), Scripted("second")
+    with pytest.raises(EndpointUnavailable, match="later"):
+        FallbackEndpoint(first, second).invoke(b"x", ID)
+    assert second.asked == 0
+
+
 def test_the_fallback_has_the_time_that_is_left() -> None:
     first, second = Scripted("first", EndpointUnavailable("away")), Scripted("second")
     FallbackEndpoint(first, second).invoke(b"x", ID, 10)
@@ -322,7 +346,14 @@ def test_an_endpoint_that_failed_again_and_again_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [EndpointUnavailable("full", busy=True), EndpointRefused(413), DeadlineExceeded("late"), KeyError("bug")]
+    "error",
+    [
+        EndpointUnavailable("full", busy=True),
+        EndpointUnavailable("later", awaited=True),
+        EndpointRefused(413),
+        DeadlineExceeded("late"),
+        KeyError("bug"),
+    ],
 )
 def test_what_says_nothing_against_an_endpoint_opens_no_circuit(error: Exception) -> None:
     first = Scripted("first", error)

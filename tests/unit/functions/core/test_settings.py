@@ -167,6 +167,9 @@ def test_endpoint_is_a_sagemaker_name_or_an_address() -> None:
     assert EndpointSettings.from_environment({"ENDPOINT": "sagemaker:internvl/inspect"}) == EndpointSettings(
         "sagemaker", "internvl", "inspect"
     )
+    assert EndpointSettings.from_environment({"ENDPOINT": "sagemaker-async:internvl"}) == EndpointSettings(
+        "asynchronous", "internvl"
+    )
     assert EndpointSettings.optional_from_environment(env, "FALLBACK_ENDPOINT") == EndpointSettings(
         "url", "https://model/"
     )
@@ -186,13 +189,15 @@ def test_hot_reads_are_off_without_a_table() -> None:
         "sagemaker:a/",
         "sagemaker:/b",
         "sagemaker:a/b/c",
+        "sagemaker-async:",
+        "sagemaker-async:a/b",
         "internvl",
         "ftp://model",
         " http://model",
     ],
 )
 def test_malformed_endpoint_is_named(value: str) -> None:
-    with pytest.raises(InvalidSetting, match=r"^ENDPOINT must be sagemaker:NAME, sagemaker:NAME/COMPONENT or an http"):
+    with pytest.raises(InvalidSetting, match=r"^ENDPOINT must be sagemaker:NAME, sagemaker:NAME/COMPONENT, "):
         EndpointSettings.from_environment({"ENDPOINT": value})
 
 
