@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from scrutineer.database_address import Connection
 from scrutineer.local.async_invoker import AsyncInvoker
+from scrutineer.local.asynchronous_runtime import create_app as create_asynchronous_runtime
 from scrutineer.local.aws_services import AwsServices, make_client
 from scrutineer.local.container import Container
 from scrutineer.local.database import Database
@@ -184,18 +185,7 @@ class LocalStack:
         self.roles.check_event_sources()
         self.queues = make_queues(self.template.queues.values())
         self._serve(QueueService(self.queues), port=queues_port, name="queues")
-        shim = self._serve(
-            create_sagemaker_runtime(
-                ENDPOINT_NAME,
-                # Nothing listens on port 9, so that an absent endpoint is an unavailable one.
-                self.endpoint_url or f"http://{HOST}:9",
-                component=COMPONENT_NAME,
-                cold_start_s=settings.endpoint_cold_start_s,
-                payload_limit_bytes=settings.endpoint_payload_limit_bytes,
-            ),
-            name="sagemaker-runtime",
-        )
-        self.sagemaker_runtime_url = shim.url
+        self.sagemaker_runtime_url = self._serve(self._sagemaker_runtime(), name="sagemaker-runtime").url
         starts = threading.Semaphore(max(2, os.cpu_count() or 2))
         for logical_id, spec in self.template.functions.items():
             self.functions[logical_id] = FunctionPool(
@@ -225,6 +215,24 @@ class LocalStack:
         self._cleanup.callback(gateway.close)
         server = self._serve(gateway, port=settings.gateway_port, name="gateway")
         self.url = f"{server.url}/{api.stage}"
+
+    def _sagemaker_runtime(self) -> ASGIApp:
+        settings = self.settings
+        # Nothing listens on port 9, so that an absent endpoint is an unavailable one.
+        container_url = self.endpoint_url or f"http://{HOST}:9"
+        if settings.parameters.get("EndpointWay") == "asynchronous":
+            s3 = make_client("s3", self.services_url)
+            self._cleanup.callback(s3.close)
+            return create_asynchronous_runtime(
+                ENDPOINT_NAME, container_url, s3=s3, cold_start_s=settings.endpoint_cold_start_s
+            )
+        return create_sagemaker_runtime(
+            ENDPOINT_NAME,
+            container_url,
+            component=COMPONENT_NAME,
+            cold_start_s=settings.endpoint_cold_start_s,
+            payload_limit_bytes=settings.endpoint_payload_limit_bytes,
+        )
 
     def _serve(self, app: ASGIApp, *, name: str, port: int = 0) -> HttpServer:
         server = HttpServer(app, port=port, name=name)
