@@ -11,7 +11,7 @@ from scrutineer.deployment.instances import Instances, endpoint_instances
 from scrutineer.deployment.prices import HOURS, price, prices
 from scrutineer.deployment.resources import Expected, expected_resources
 from scrutineer.local.settings import ROOT
-from tests.unit.scrutineer.deployment.projects import project
+from tests.unit.scrutineer.deployment.projects import IMAGE, project
 
 REGION = "us-east-1"
 
@@ -140,6 +140,23 @@ def test_the_repositorys_own() -> None:
         "kms-key",
     } <= set(found)
     assert found["database-proxy"].hourly_usd is None
+
+
+@pytest.mark.parametrize(
+    ("way", "closed", "updating"), [("components", 0, 6), ("variants", 1, 8), ("asynchronous", 0, 8)]
+)
+def test_the_repositorys_own_endpoint(way: str, closed: int, updating: int) -> None:
+    given = {
+        "EndpointWay": way,
+        "EndpointInstanceCount": "3",
+        "ServiceOpens": "06:00",
+        "ServiceCloses": "20:00",
+        "ModelImage": IMAGE,
+        "ModelArtifact": "s3://models/model.tar.gz",
+        "ModelDigest": "d" * 64,
+    }
+    (found,) = endpoint_instances(expected_resources(ROOT / "template.yaml", given))
+    assert (found.closed, found.open, found.most, found.updating) == (closed, 3, 4, updating)
 
 
 def test_what_inspections_cost_besides() -> None:
