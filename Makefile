@@ -93,6 +93,7 @@ bench: setup ## The benchmarks, as tables
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.cold_start
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.overhead
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.flow --quick
+	PYTHONPATH=functions:endpoint_container $(BIN)/python -m benchmarks.injection --each 5
 	$(BIN)/python -m benchmarks.engine
 
 # BASE_IMAGE, TORCH_INDEX and PIP_CONF are told where the Dockerfile's own don't do: docs/image.md. Attestations would make an

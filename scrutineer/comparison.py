@@ -47,12 +47,13 @@ class Checklist:
     questions: tuple[Mapping[str, Any], ...]
 
     def verdict(self, answers: Mapping[str, str]) -> str:
-        """By the answers alone, however sure: the services compared knew no review."""
-        required = [
-            question for question in self.questions if question["required"] and question["expected"] is not None
+        """By the answers alone, however sure: the services compared knew no review but what a checklist asks for."""
+        wrong = [
+            question.get("otherwise", "failed")
+            for question in self.questions
+            if question["required"] and answers.get(question["id"]) != question["expected"]
         ]
-        met = all(answers.get(question["id"]) == question["expected"] for question in required)
-        return "passed" if met else "failed"
+        return "failed" if "failed" in wrong else "review" if wrong else "passed"
 
 
 class Service(Protocol):

@@ -7,11 +7,11 @@ it was accepted under.
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.errors import UnknownChecklist
+from core.errors import Unavailable, UnknownChecklist
 
 FOLDER = Path(__file__).parent.parent / "checklists"
 
@@ -29,6 +29,9 @@ class Question(_Data):
     expected: str | None
     required: bool
     review_below: float = Field(ge=0, le=1, description="Under this probability of its answer a person must look.")
+    otherwise: Literal["failed", "review"] = Field(
+        default="failed", description="What a required question comes to that is surely answered against `expected`."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -38,6 +41,8 @@ class Question(_Data):
             raise ValueError("expected must be one of the answers")
         if self.required and self.expected is None:
             raise ValueError("a required question needs an expected answer")
+        if self.otherwise == "review" and not self.required:
+            raise ValueError("otherwise says what a required question comes to")
         return self
 
 
@@ -108,8 +113,16 @@ def latest(name: str) -> Checklist:
 
 @cache
 def load(name: str, version: int) -> Checklist:
-    """One version, as an inspection's row names it."""
-    return Checklist.model_validate_json((FOLDER / name / f"{version}.json").read_bytes())
+    """One version, as an inspection's row names it.
+
+    Raises Unavailable, which costs no attempt: while two versions of the code run, the older one meets inspections by
+    checklists that came with the newer.
+    """
+    try:
+        content = (FOLDER / name / f"{version}.json").read_bytes()
+    except FileNotFoundError as error:
+        raise Unavailable("This version of the code does not have the checklist yet.") from error
+    return Checklist.model_validate_json(content)
 
 
 @cache

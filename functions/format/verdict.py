@@ -21,18 +21,19 @@ class Judgement:
 def judge(checklist: Checklist, probabilities: Mapping[str, Mapping[str, float]]) -> Judgement:
     """`probabilities` holds, for every question id, a probability for each of its answers.
 
-    - A required question that is surely answered against what is expected: failed.
+    - A required question that is surely answered against what is expected: failed, or review where the checklist says
+      `otherwise` so. Of several, failed counts.
     - Else a required question whose answer is less probable than its `review_below`: review.
     - Else: passed. Questions that are not required are recorded and change nothing.
     """
     answers = [_answer(question, probabilities[question.id]) for question in checklist.questions]
-    required = [answer for question, answer in zip(checklist.questions, answers, strict=True) if question.required]
-    wrong = [_reason(answer) for answer in required if answer.outcome == "not_met"]
-    unsure = [_reason(answer) for answer in required if answer.outcome == "unsure"]
+    required = [pair for pair in zip(checklist.questions, answers, strict=True) if pair[0].required]
+    wrong = [_reason(*pair) for pair in required if _end(*pair) is State.FAILED]
+    doubtful = [_reason(*pair) for pair in required if _end(*pair) is State.REVIEW]
     if wrong:
-        return Judgement(State.FAILED, answers, wrong + unsure)
-    if unsure:
-        return Judgement(State.REVIEW, answers, unsure)
+        return Judgement(State.FAILED, answers, wrong + doubtful)
+    if doubtful:
+        return Judgement(State.REVIEW, answers, doubtful)
     return Judgement(State.PASSED, answers, [])
 
 
@@ -58,6 +59,15 @@ def _outcome(question: Question, chosen: str, probability: float) -> Literal["me
     return "met" if chosen == question.expected else "not_met"
 
 
-def _reason(answer: Answer) -> str:
+def _end(question: Question, answer: Answer) -> State:
+    """What a required question alone would come to."""
+    if answer.outcome == "met":
+        return State.PASSED
+    return State.REVIEW if answer.outcome == "unsure" or question.otherwise == "review" else State.FAILED
+
+
+def _reason(question: Question, answer: Answer) -> str:
     found = f'{answer.text} "{answer.answer}" ({answer.probability:.0%}), expected "{answer.expected}"'
-    return f"{found}: too unsure to decide." if answer.outcome == "unsure" else f"{found}."
+    if answer.outcome == "unsure":
+        return f"{found}: too unsure to decide."
+    return f"{found}: a person must look." if question.otherwise == "review" else f"{found}."

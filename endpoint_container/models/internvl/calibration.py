@@ -1,5 +1,5 @@
 """What was fitted on labelled inspections, a question each: the temperature (temperature scaling, arXiv:1706.04599),
-and the margin below which its answer is in doubt (closer_look.py)."""
+and the margin below which its answer is in doubt (closer_look.py). And for which items that holds (familiar.py)."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,6 +9,8 @@ from typing import TypeGuard
 
 from models.artifact import read_json_object
 from models.errors import LoadError
+from models.inspection import Inspection
+from models.internvl.familiar import FamiliarItems
 
 FILE = "calibration.json"
 # Of two answers, one at less than 0.75.
@@ -17,12 +19,13 @@ DEFAULT_MARGIN = 0.5
 
 @dataclass(frozen=True)
 class Calibration:
-    """Temperatures and margins by question id; the defaults are for all others."""
+    """Temperatures and margins by question id; the defaults are for all others. `familiar` None: for any item."""
 
     temperatures: Mapping[str, float] = field(default_factory=dict)
     default: float = 1.0
     margins: Mapping[str, float] = field(default_factory=dict)
     default_margin: float = DEFAULT_MARGIN
+    familiar: FamiliarItems | None = None
 
     def temperature(self, question_id: str) -> float:
         return self.temperatures.get(question_id, self.default)
@@ -30,11 +33,17 @@ class Calibration:
     def margin(self, question_id: str) -> float:
         return self.margins.get(question_id, self.default_margin)
 
+    def unread(self, inspection: Inspection) -> frozenset[str]:
+        """Ids of the questions that compare with an unfamiliar item: their answers are unknown, however sure."""
+        if self.familiar is None or self.familiar.covers(inspection.item):
+            return frozenset()
+        return self.familiar.questions
+
 
 def read_calibration(model_dir: Path) -> Calibration:
     """Read calibration.json where there is one.
 
-    Raises LoadError unless every temperature is above 0 and every margin from 0 to 1.
+    Raises LoadError unless every temperature is above 0, every margin from 0 to 1, and `familiar` of its form.
     """
     if not (model_dir / FILE).exists():
         return Calibration()
@@ -44,6 +53,7 @@ def read_calibration(model_dir: Path) -> Calibration:
         default=_temperature(content.get("default", 1.0)),
         margins=_by_question(content, "margins", _margin),
         default_margin=_margin(content.get("default_margin", DEFAULT_MARGIN)),
+        familiar=_familiar(content["familiar"]) if "familiar" in content else None,
     )
 
 
@@ -52,6 +62,13 @@ def _by_question(content: Mapping[str, object], name: str, parse: Callable[[obje
     if not isinstance(values, dict):
         raise LoadError(f"{FILE}: {name!r} must map question ids to numbers")
     return {str(question): parse(value) for question, value in values.items()}
+
+
+def _familiar(value: object) -> FamiliarItems:
+    match value:
+        case {"words": list(words), "most_words": int(most), "questions": list(questions)} if most > 0:
+            return FamiliarItems(frozenset(map(str, words)), most, frozenset(map(str, questions)))
+    raise LoadError(f"{FILE}: 'familiar' must have words, most_words above 0 and questions")
 
 
 def _temperature(value: object) -> float:

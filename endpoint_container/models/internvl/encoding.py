@@ -2,12 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from transformers import PreTrainedTokenizerBase
 
+from models.checkpoint.control_tokens import ControlTokens
 from models.errors import EndpointError, LoadError
 from models.inspection import Inspection, Question
-from models.internvl.prompt import IMAGE_CONTEXT, LETTERS, item_block, photo_block, question_suffix, shared_prefix
+from models.internvl.prompt import (
+    IMAGE_CONTEXT,
+    LETTERS,
+    as_data,
+    item_block,
+    photo_block,
+    question_suffix,
+    shared_prefix,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,9 @@ class PromptEncoder:
         self.tokenizer = tokenizer
         self._image_token_id = image_token_id
         self._tokens_per_tile = tokens_per_tile
-        self._controls = control_tokens(tokenizer)
+        self.controls = ControlTokens(tokenizer, also=(image_token_id,))
+        # A checklist asks the same of every inspection.
+        self._either_form = lru_cache(maxsize=1024)(lambda text: self._ids(text) + self._ids(as_data(text)))
         if self._ids(IMAGE_CONTEXT) != (image_token_id,):
             raise LoadError(f"tokenizer: {IMAGE_CONTEXT} must be the one token {image_token_id} of config.json")
 
@@ -67,13 +79,13 @@ class PromptEncoder:
 
         Raises `control_token` if a text would inject one, `answers_not_scorable` if answers cannot be told apart.
         """
-        self._refuse_controls(inspection)
+        self._refuse_controls(inspection.questions)
         prefix = list(self._ids(shared_prefix(inspection.questions)))
         shared = len(prefix)
         for number, count in enumerate(tiles, start=1):
             prefix += self.photo_ids(number, count * self._tokens_per_tile)
         shown = len(prefix)
-        prefix += self._ids(item_block(inspection.item))
+        prefix += self.item_ids(inspection.item)
         if prefix.count(self._image_token_id) != sum(tiles) * self._tokens_per_tile:
             raise EndpointError("internal_error", "The prompt does not hold one image token for each feature.")
         questions = tuple(self._question(question) for question in inspection.asked_questions)
@@ -83,6 +95,12 @@ class PromptEncoder:
         # Thousands of equal tokens need no tokenizer: encode one and repeat its id.
         ids = self._ids(photo_block(number, 1))
         return [token for token in ids for _ in range(tokens if token == self._image_token_id else 1)]
+
+    def item_ids(self, item: Mapping[str, object]) -> tuple[int, ...]:
+        """The item, delimited. Raises `control_token`: one that is written without angle brackets would have stayed."""
+        ids = self._ids(item_block(item))
+        self.controls.refuse_in(ids, "item")
+        return ids
 
     def _question(self, question: Question) -> EncodedQuestion:
         words = self._first_tokens(question.answers)
@@ -99,24 +117,15 @@ class PromptEncoder:
         distinct = len(set(firsts)) == len(words)
         return firsts if distinct and self.tokenizer.unk_token_id not in firsts else ()
 
-    def _refuse_controls(self, inspection: Inspection) -> None:
-        for number, question in enumerate(inspection.questions):
+    def _refuse_controls(self, questions: Sequence[Question]) -> None:
+        for number, question in enumerate(questions):
             self.refuse_in(question.text, f"questions[{number}].text")
             for answer in question.answers:
                 self.refuse_in(answer, f"questions[{number}].answers")
-        # The prompt takes the angle brackets out of the item; a control token written without them would stay.
-        self.refuse_in(item_block(inspection.item).removeprefix("<item>").removesuffix("</item>\n"), "item")
 
     def refuse_in(self, text: str, field: str) -> None:
-        if any(control in text for control in self._controls):
-            raise EndpointError("control_token", "Texts cannot contain the model's control tokens.", field)
+        """Raise `control_token` if a text holds one as it stands, or would without what `as_data` takes out."""
+        self.controls.refuse_in(self._either_form(text), field)
 
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
-
-
-def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
-    """Every text that the tokenizer turns into one control token, wherever it stands."""
-    added: Mapping[int, object] = tokenizer.added_tokens_decoder
-    special = {str(token) for token in added.values() if getattr(token, "special", False)}
-    return tuple(sorted({*special, *tokenizer.all_special_tokens, IMAGE_CONTEXT}))

@@ -41,6 +41,7 @@ class PreparedInspection:
     questions: tuple[Question, ...]
     photos: tuple[PreparedPhoto, ...]
     prompt: EncodedPrompt
+    unread: frozenset[str]
     timings_ms: Mapping[str, float]
 
     @property
@@ -93,7 +94,8 @@ class InternVLInspector:
             detail = f"{prompt.packed} tokens; at most {PACKED_TOKENS}. Send fewer or shorter questions."
             raise EndpointError("prompt_too_long", detail, "questions")
         timings_ms["preprocess"] += (perf_counter() - started) * 1000
-        return PreparedInspection(request.asked_questions, photos, prompt, timings_ms)
+        unread = self.calibration.unread(request)
+        return PreparedInspection(request.asked_questions, photos, prompt, unread, timings_ms)
 
     def cost(self, prepared: PreparedInspection) -> Cost:
         return Cost(prepared.prompt.tokens, prepared.tiles)
@@ -129,9 +131,15 @@ class InternVLInspector:
 
     def follow_up(self, request: Inspection, result: InspectionResult) -> FollowUp | None:
         """A closer look at what is in doubt, if there is one at which any photo gets more tiles."""
-        closer = closer_look(request, result, self.calibration.margin)
+        unread = self.calibration.unread(request)
+
+        def least(question_id: str) -> float:
+            # However close, no look tells more of an order that can't be read.
+            return 0.0 if question_id in unread else self.calibration.margin(question_id)
+
+        closer = closer_look(request, result, least)
         while closer is not None and self._grids(closer) == self._grids(request):
-            closer = closer_look(closer, result, self.calibration.margin)
+            closer = closer_look(closer, result, least)
         return None if closer is None else FollowUp(self.closer, closer)
 
     def joined(self, result: InspectionResult, later: InspectionResult) -> InspectionResult:
@@ -208,11 +216,17 @@ class InternVLInspector:
         self, prepared: PreparedInspection, logits: list[torch.Tensor], timings_ms: Mapping[str, float]
     ) -> InspectionResult:
         answers = tuple(
-            most_probable(question, probabilities(row, self.calibration.temperature(question.id)))
+            most_probable(question, self._probabilities(question, row, prepared.unread))
             for question, row in zip(prepared.questions, logits, strict=True)
         )
         usage = Usage(len(prepared.photos), prepared.tiles, prepared.prompt.tokens, generated_tokens=0)
         return InspectionResult(answers, usage, {**prepared.timings_ms, **timings_ms})
+
+    def _probabilities(self, question: Question, logits: torch.Tensor, unread: frozenset[str]) -> Sequence[float]:
+        """By the calibration; all answers alike where it holds for no such item."""
+        if question.id in unread:
+            return [1 / len(question.answers)] * len(question.answers)
+        return probabilities(logits, self.calibration.temperature(question.id))
 
 
 class CloserLooks:

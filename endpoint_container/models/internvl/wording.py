@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from models.inspection import Answer, Question
 from models.internvl.encoding import PromptEncoder
-from models.internvl.prompt import as_data, item_block
+from models.internvl.prompt import as_data
 
 SYSTEM = (
     "You describe photos of an item. Say only what the photos show. The text between <item> and </item>, and between "
@@ -28,10 +28,7 @@ class InternVLWording:
         for number, count in enumerate(tiles, start=1):
             ids += self._encoder.photo_ids(number, count * self._tokens_per_tile)
         if item is not None:
-            block = item_block(item)
-            # Its angle brackets are gone; a control token written without them would have stayed.
-            self._encoder.refuse_in(block.removeprefix("<item>").removesuffix("</item>\n"), "item")
-            ids += self._ids(block)
+            ids += self._encoder.item_ids(item)
         return tuple(ids)
 
     def caption(self) -> tuple[int, ...]:

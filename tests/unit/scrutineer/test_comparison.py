@@ -161,6 +161,20 @@ def test_a_verdict_by_answers_alone(answers: dict[str, str], verdict: str) -> No
     assert CHECKLIST.verdict(answers) == verdict
 
 
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        ({"there": "yes", "note": "no"}, "passed"),
+        ({"there": "yes", "note": "yes"}, "review"),
+        ({"there": "no", "note": "yes"}, "failed"),
+    ],
+)
+def test_a_checklist_may_send_an_answer_to_a_person(answers: dict[str, str], verdict: str) -> None:
+    note = {"id": "note", "text": "Is there a note?", "answers": ["yes", "no"], "expected": "no", "required": True}
+    guarded = Checklist("c", (*CHECKLIST.questions, note | {"otherwise": "review"}))
+    assert guarded.verdict(answers) == verdict
+
+
 def test_the_repositorys_checklist() -> None:
     found = read_checklist(ROOT / "functions" / "checklists", "reverse-pickup")
     assert "item_present" in [question["id"] for question in found.questions]

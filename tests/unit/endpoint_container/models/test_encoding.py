@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.errors import EndpointError, LoadError
 from models.inspection import Inspection, Question
-from models.internvl.encoding import PromptEncoder, control_tokens
+from models.internvl.encoding import PromptEncoder
 from models.internvl.loaded import InternVL
 from models.internvl.prompt import item_block, photo_block, shared_prefix
 
@@ -94,5 +94,4 @@ def test_the_image_token_must_be_the_configs(encoder: PromptEncoder) -> None:
 
 def controls(encoder: PromptEncoder, ids: tuple[int, ...]) -> list[int]:
     """The control tokens among some ids, in order."""
-    special = {encoder.tokenizer.convert_tokens_to_ids(token) for token in control_tokens(encoder.tokenizer)}
-    return [token for token in ids if token in special]
+    return [token for token in ids if token in encoder.controls.ids]

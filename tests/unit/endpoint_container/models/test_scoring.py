@@ -51,7 +51,7 @@ def test_a_question_does_not_see_the_others(internvl: InternVL, inspection: Call
     whole = internvl.inspector.run(prepared)
     for number, question in enumerate(request.questions):
         prompt = replace(prepared.prompt, questions=(prepared.prompt.questions[number],))
-        alone = PreparedInspection((question,), prepared.photos, prompt, {})
+        alone = PreparedInspection((question,), prepared.photos, prompt, frozenset(), {})
         answer = internvl.inspector.run(alone).answers[0]
         assert largest_difference(answer, whole.answers[number]) <= 1e-5
 

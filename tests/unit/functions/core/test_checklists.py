@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from core import checklists
 from core.checklists import FOLDER, Checklist
-from core.errors import UnknownChecklist
+from core.errors import Unavailable, UnknownChecklist
 
 REVERSE_PICKUP = json.loads((FOLDER / "reverse-pickup" / "1.json").read_text())
 
@@ -28,6 +28,29 @@ def test_latest_is_the_newest_version() -> None:
     newest = max(int(file.stem) for file in (FOLDER / "reverse-pickup").glob("*.json"))
     assert checklists.latest("reverse-pickup").version == newest
     assert checklists.load("reverse-pickup", 1).version == 1
+
+
+def test_what_says_nothing_otherwise_fails() -> None:
+    """As every version published before there was a choice."""
+    published = checklists.load("reverse-pickup", 1).questions
+    assert {question.otherwise for question in published} == {"failed"}
+    assert Checklist.model_validate(changed("questions.0.otherwise", "review")).questions[0].otherwise == "review"
+
+
+def test_the_guarded_checklist_asks_all_that_the_other_does_and_one_more() -> None:
+    plain, guarded = checklists.load("reverse-pickup", 1), checklists.load("reverse-pickup-guarded", 1)
+    (more,) = [question for question in guarded.questions if question not in plain.questions]
+    assert [question for question in guarded.questions if question != more] == list(plain.questions)
+    assert (more.expected, more.required, more.otherwise) == ("no", True, "review")
+    assert (guarded.photos, guarded.tiles) == (plain.photos, plain.tiles)
+
+
+@pytest.mark.parametrize(("name", "version"), [("reverse-pickup", 999), ("not-yet-here", 1)])
+def test_a_checklist_of_newer_code_is_waited_for(name: str, version: int) -> None:
+    """A worker of the release before must not use up an inspection's attempts during a roll-out."""
+    with pytest.raises(Unavailable, match="does not have the checklist") as raised:
+        checklists.load(name, version)
+    assert not raised.value.attempted
 
 
 @pytest.mark.parametrize(
@@ -60,6 +83,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("questions.0.expected", None),
         ("questions.0.review_below", 1.1),
         ("questions.0.review_below", -0.1),
+        ("questions.0.otherwise", "passed"),
+        ("questions.0.otherwise", None),
+        ("questions.5.otherwise", "review"),
         ("questions.0.id", "Item Present"),
         ("questions.1.id", "item_present"),
         ("questions.0.text", ""),

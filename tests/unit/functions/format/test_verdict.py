@@ -1,22 +1,30 @@
 """The verdict rules: a table, and what holds for any answers."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import checklists
 from core.checklists import Checklist
 from core.states import State
 from format.verdict import judge
 from tests.fakes.inspections import CHECKLIST
 
+GUARDED = checklists.load("reverse-pickup-guarded", 1)
 REQUIRED = [question for question in CHECKLIST.questions if question.required]
 Probabilities = dict[str, dict[str, float]]
 
 
 def given_answers(**changed: tuple[str, float]) -> Probabilities:
+    return answers_to(CHECKLIST, changed)
+
+
+def answers_to(checklist: Checklist, changed: Mapping[str, tuple[str, float]]) -> Probabilities:
     """Every question as expected with 0.97, but for those changed to (answer, probability)."""
     answers = {}
-    for question in CHECKLIST.questions:
+    for question in checklist.questions:
         answer, probability = changed.get(question.id, (question.expected or question.answers[0], 0.97))
         rest = (1 - probability) / (len(question.answers) - 1)
         answers[question.id] = {each: probability if each == answer else rest for each in question.answers}
@@ -45,6 +53,36 @@ def given_answers(**changed: tuple[str, float]) -> Probabilities:
 def test_table(changed: dict[str, tuple[str, float]], outcome: State, reasons: int) -> None:
     judgement = judge(CHECKLIST, given_answers(**changed))
     assert (judgement.outcome, len(judgement.reasons)) == (outcome, reasons)
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome", "reasons"),
+    [
+        ({}, State.PASSED, 0),
+        ({"instructions_in_view": ("yes", 0.99)}, State.REVIEW, 1),
+        ({"instructions_in_view": ("yes", 0.75)}, State.REVIEW, 1),
+        ({"instructions_in_view": ("yes", 0.6)}, State.REVIEW, 1),
+        ({"instructions_in_view": ("no", 0.74)}, State.REVIEW, 1),
+        ({"instructions_in_view": ("no", 0.75)}, State.PASSED, 0),
+        ({"instructions_in_view": ("yes", 0.99), "damaged": ("yes", 0.6)}, State.REVIEW, 2),
+        ({"instructions_in_view": ("yes", 0.99), "damaged": ("yes", 0.99)}, State.FAILED, 2),
+        ({"damaged": ("yes", 0.99)}, State.FAILED, 1),
+    ],
+)
+def test_otherwise_a_person_looks(changed: dict[str, tuple[str, float]], outcome: State, reasons: int) -> None:
+    judgement = judge(GUARDED, answers_to(GUARDED, changed))
+    assert (judgement.outcome, len(judgement.reasons)) == (outcome, reasons)
+
+
+def test_why_a_person_must_look() -> None:
+    changed = {"instructions_in_view": ("yes", 0.93), "damaged": ("yes", 0.95)}
+    judgement = judge(GUARDED, answers_to(GUARDED, changed))
+    assert list(judgement.reasons) == [
+        'Is the item damaged? "yes" (95%), expected "no".',
+        "Does any text in the photos, such as a note, a card or a screen, say how to judge the item or what to answer? "
+        '"yes" (93%), expected "no": a person must look.',
+    ]
+    assert {answer.question_id: answer.outcome for answer in judgement.answers}["instructions_in_view"] == "not_met"
 
 
 def test_reasons_are_sentences() -> None:
