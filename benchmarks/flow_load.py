@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
 
 import httpx
 import pymysql
@@ -44,6 +46,7 @@ class Bench:
         self._body = json.loads(EVENT.read_text())["body"]
         self._waiting: dict[str, Asked] = {}
         self._lock = threading.Lock()
+        self._callers = ExitStack()
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._watcher.start()
@@ -51,12 +54,25 @@ class Bench:
     def close(self) -> None:
         self._closing.set()
         self._watcher.join(5)
+        self._callers.close()
 
-    def ask(self) -> Asked:
-        """One request, answered or refused; status 0 where there was no answer."""
+    def caller(self, name: str) -> httpx.Client:
+        """With a key of a new client's own, on the first client's plan."""
+        client_id = self._made("/v1/admin/clients", {"name": name, "plan": "standard"})["client_id"]
+        key = self._made(f"/v1/admin/clients/{client_id}/keys", {"name": name, "role": "operator"})["key"]
+        return self._callers.enter_context(_http(self.stack, key))
+
+    def _made(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+        answer = self._http.post(path, json=body)
+        answer.raise_for_status()
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def ask(self, caller: httpx.Client | None = None) -> Asked:
+        """One request of the first client's or `caller`, answered or refused; status 0 where there was no answer."""
         asked = Asked(time.monotonic())
         with suppress(httpx.HTTPError):
-            answer = self._http.post("/v1/inspections", content=self._body)
+            answer = (caller or self._http).post("/v1/inspections", content=self._body)
             asked.status = answer.status_code
             if asked.status == 202:
                 asked.inspection_id = answer.json()["id"]
@@ -86,14 +102,15 @@ class Bench:
         self._must_be_final(asked)
         return asked
 
-    def open_loop(self, per_s: float, lasts_s: float) -> list[Asked]:
-        """Requests at a steady rate, whoever is still waiting."""
+    def open_loop(self, per_s: float, lasts_s: float, callers: Sequence[httpx.Client] = ()) -> list[Asked]:
+        """Requests at a steady rate, whoever is still waiting; of the first client, or of `callers` in turn."""
         start = time.monotonic()
+        turns = cycle(callers or (self._http,))
         waiting = []
-        with ThreadPoolExecutor(64) as callers:
+        with ThreadPoolExecutor(64) as threads:
             for number in range(int(per_s * lasts_s)):
                 time.sleep(max(0.0, start + number / per_s - time.monotonic()))
-                waiting.append(callers.submit(self.ask))
+                waiting.append(threads.submit(self.ask, next(turns)))
             time.sleep(max(0.0, start + lasts_s - time.monotonic()))
             return [each.result() for each in waiting]
 
@@ -170,15 +187,18 @@ def running(endpoint: str, **parameters: str) -> Iterator[Bench]:
         default_max_slots=WORKER_SLOTS,
         max_slots={"PrecheckFunction": WORKER_SLOTS, "InvokeFunction": WORKER_SLOTS, "FormatFunction": WORKER_SLOTS},
     )
-    with LocalStack(settings, progress=console.print) as stack:
-        headers = {"x-api-key": unthrottled_key(stack), "content-type": "application/json", "prefer": "respond-async"}
-        limits = httpx.Limits(max_connections=64)
-        with httpx.Client(base_url=stack.url, headers=headers, timeout=40, trust_env=False, limits=limits) as http:
-            bench = Bench(stack, http)
-            try:
-                yield bench
-            finally:
-                bench.close()
+    with LocalStack(settings, progress=console.print) as stack, _http(stack, unthrottled_key(stack)) as http:
+        bench = Bench(stack, http)
+        try:
+            yield bench
+        finally:
+            bench.close()
+
+
+def _http(stack: LocalStack, key: str) -> httpx.Client:
+    headers = {"x-api-key": key, "content-type": "application/json", "prefer": "respond-async"}
+    limits = httpx.Limits(max_connections=64)
+    return httpx.Client(base_url=stack.url, headers=headers, timeout=40, trust_env=False, limits=limits)
 
 
 def final_at(asked: Asked) -> float:
