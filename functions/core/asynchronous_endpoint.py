@@ -74,12 +74,12 @@ class AsynchronousEndpoint:
     def invoke(self, body: bytes, inference_id: str, timeout_s: float | None = None) -> Answered:
         """As `Endpoint` says. Raises Unavailable too, where the bucket is away; EndpointUnavailable with `awaited`
         while there is no answer yet."""
-        hurried = timeout_s is not None and timeout_s <= PATIENCE_S
-        give_up_at = self._clock() + (timeout_s if hurried and timeout_s is not None else PATIENCE_S)
+        patience_s = PATIENCE_S if timeout_s is None else min(PATIENCE_S, timeout_s)
+        give_up_at = self._clock() + patience_s
         sha256 = hashlib.sha256(body).hexdigest()
         call = self._earlier(inference_id, sha256) or self._begin(body, sha256, inference_id, timeout_s)
         answer = self._awaited(call, inference_id, give_up_at)
-        if answer is None and hurried:
+        if answer is None and patience_s == timeout_s:
             raise DeadlineExceeded("The model endpoint did not answer before the deadline.")
         if answer is None:
             raise EndpointUnavailable(
