@@ -74,6 +74,7 @@ def run_until_stopped(starting: AbstractContextManager[tuple["LocalStack", Runni
 def places(stack: "LocalStack", running: RunningStack) -> dict[str, str]:
     """Where each part is, by what it is to a person."""
     further_models = stack.settings.further_models
+    own = "none; see --description-model" if stack.settings.asynchronous else "by the endpoint's model"
     return {
         "Gateway": running.url,
         "API page": f"{running.url}/v1/docs",
@@ -82,7 +83,7 @@ def places(stack: "LocalStack", running: RunningStack) -> dict[str, str]:
         "AWS services": stack.services_url,
         "Endpoint": stack.endpoint_url or "none",
         "Embeddings": str(further_models.get(EMBEDDINGS, "none; see --embedding-model")),
-        "Descriptions": str(further_models.get(DESCRIPTIONS, "by the endpoint's model")),
+        "Descriptions": str(further_models.get(DESCRIPTIONS, own)),
         "Logs": str(stack.logs),
     }
 

@@ -61,3 +61,8 @@ class StackSettings:
     """Seconds between two runs, in place of a schedule's expression."""
     async_retry_delays_s: tuple[float, ...] = (60.0, 120.0)
     durable_database: bool = False
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether the endpoint takes requests into a queue, by the template's parameter."""
+        return self.parameters.get("EndpointWay") == "asynchronous"

@@ -220,7 +220,7 @@ class LocalStack:
         settings = self.settings
         # Nothing listens on port 9, so that an absent endpoint is an unavailable one.
         container_url = self.endpoint_url or f"http://{HOST}:9"
-        if settings.parameters.get("EndpointWay") == "asynchronous":
+        if settings.asynchronous:
             s3 = make_client("s3", self.services_url)
             self._cleanup.callback(s3.close)
             return create_asynchronous_runtime(

@@ -166,17 +166,19 @@ def test_nothing_starts_with_a_model_of_another_family(
 
 
 @pytest.mark.parametrize(
-    ("further_models", "embeddings", "descriptions"),
+    ("way", "further_models", "embeddings", "descriptions"),
     [
-        ({}, "none; see --embedding-model", "by the endpoint's model"),
-        ({EMBEDDINGS: Path("/m/clip"), DESCRIPTIONS: Path("/m/blip2")}, "/m/clip", "/m/blip2"),
+        ("components", {}, "none; see --embedding-model", "by the endpoint's model"),
+        ("components", {EMBEDDINGS: Path("/m/clip"), DESCRIPTIONS: Path("/m/blip2")}, "/m/clip", "/m/blip2"),
+        ("asynchronous", {}, "none; see --embedding-model", "none; see --description-model"),
+        ("asynchronous", {DESCRIPTIONS: Path("/m/blip2")}, "none; see --embedding-model", "/m/blip2"),
     ],
 )
 def test_up_says_which_model_does_what(
-    further_models: dict[str, Path], embeddings: str, descriptions: str, empty_database: Connection
+    way: str, further_models: dict[str, Path], embeddings: str, descriptions: str, empty_database: Connection
 ) -> None:
     stack = Stack(empty_database)
-    stack.settings = StackSettings(further_models=further_models)
+    stack.settings = StackSettings(further_models=further_models, parameters={"EndpointWay": way})
     told = places(stack, RunningStack("http://127.0.0.1:1/dev", "scr_k"))  # type: ignore[arg-type]
     assert (told["Embeddings"], told["Descriptions"]) == (embeddings, descriptions)
     assert (told["API key"], told["Logs"]) == ("scr_k", "logs")
