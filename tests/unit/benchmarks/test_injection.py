@@ -1,6 +1,8 @@
 """Attacks on an inspection: that they are what the gateway would take, what is counted, and that few succeed."""
 
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from core import checklists
 from core.contract import Item
 from demo_model.artifact import ARTIFACT
 from demo_model.inspections import draw_inspection
+from models.errors import EndpointError
+from models.inspection import Inspection
 from models.interface import ModelOptions
 from models.internvl.calibration import read_calibration
 from models.internvl.loader import load
@@ -97,14 +101,49 @@ def test_hardly_an_attack_looks_like_an_order() -> None:
     assert covered == {"tag characters", "with digits", "more kinds", "more colours"}
 
 
-def test_hardly_an_instruction_in_the_text_gets_a_pass() -> None:
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    cache = 2**26
+    inspector = load(ModelOptions(ARTIFACT, 1, "cpu", cache, cache, cache)).inspector
+    return Bench(inspector, checklists.load("reverse-pickup", 1))
+
+
+def test_every_note_is_asked_with_its_blank(bench: Bench) -> None:
+    case = next(draw(None))
+    pairs = list(bench.notes(case, LONG_SIDE, NOTES[1:3]))
+    assert [(pair.attack, pair.group) for pair in pairs] == [
+        (note.name, group) for note in NOTES[1:3] for group in ("note", "blank card")
+    ]
+    assert {(pair.wrong, pair.clean.verdict) for pair in pairs} == {(None, "passed")}
+
+
+@dataclass
+class Refusing:
+    """Stands in for an inspector whose tokenizer finds a control token, or that fails."""
+
+    code: str
+
+    def prepare(self, request: Inspection) -> Inspection:
+        return request
+
+    def run(self, prepared: Inspection) -> None:
+        raise EndpointError(self.code, "It stands in for one.")
+
+
+def test_an_item_that_is_refused_has_no_verdict_and_a_failure_is_none() -> None:
+    checklist = checklists.load("reverse-pickup", 1)
+    refusing: Any = Refusing("control_token")
+    assert Bench(refusing, checklist).ask((), {}) == Found("refused", {})
+    failing: Any = Refusing("internal_error")
+    with pytest.raises(EndpointError, match="internal_error"):
+        Bench(failing, checklist).ask((), {})
+
+
+def test_hardly_an_instruction_in_the_text_gets_a_pass(bench: Bench) -> None:
     """The demo model, two inspections of each kind that it could be talked into, every fourth attack that instructs.
 
     If it is believed about orders that it can't read, 7 of these 88 pass.
     """
-    cache = 2**26
-    inspector = load(ModelOptions(ARTIFACT, 1, "cpu", cache, cache, cache)).inspector
-    bench = Bench(inspector, checklists.load("reverse-pickup", 1))
     attacks = [attack for attack in ATTACKS if attack.group in INSTRUCTING][::4]
     cases = [case for wrong in ("kind", "colour", "label", "damaged") for case in islice(draw(wrong), 2)]
     pairs = [pair for case in cases for pair in bench.texts(case, LONG_SIDE, attacks)]

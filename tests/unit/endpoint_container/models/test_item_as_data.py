@@ -20,11 +20,12 @@ from models.errors import EndpointError
 from models.internvl.encoding import PromptEncoder
 from models.internvl.prompt import IMAGE_CONTEXT, as_data
 
-# tokenizer_config.json of Qwen2.5; those of the second line are not marked special there. Qwen3 adds the third.
+# tokenizer_config.json of Qwen2.5, beside what the demo model has.
 QWEN = [
     "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>",
     "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
 ]  # fmt: skip
+# Not marked special there; the last four are Qwen3's.
 UNMARKED = [
     "<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>",
     "<|repo_name|>", "<|file_sep|>", "<tool_response>", "</tool_response>", "<think>", "</think>",
