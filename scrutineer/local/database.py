@@ -170,7 +170,7 @@ class Database:
                     f"--user={getpass.getuser()}",
                     f"--bind-address={HOST}",
                     f"--port={self.connection.port}",
-                    f"--socket={data}/socket",
+                    "--socket=socket",  # in the data folder, whose whole path may be longer than a socket's may be
                     f"--pid-file={data}/pid",
                     "--character-set-server=utf8mb4",
                     "--collation-server=utf8mb4_unicode_ci",

@@ -7,7 +7,9 @@ import pymysql
 import pytest
 
 from scrutineer.errors import UserError
-from scrutineer.local.settings import ROOT
+from scrutineer.local.database import Database
+from scrutineer.local.processes import Processes
+from scrutineer.local.settings import ROOT, default_cache
 from scrutineer.migrations import apply_migrations, pending_migrations
 
 
@@ -31,6 +33,16 @@ def test_settings(stack):
         ("utf8mb4", "+00:00", "127.0.0.1"),
     )
     assert rows(stack.database, "SELECT name, colour FROM things") == (("café", "grün"),)
+
+
+def test_its_folder_may_lie_deeper_than_a_sockets_path_may_be_long(tmp_path):
+    folder = tmp_path.joinpath(*["a" * 50] * 3)
+    folder.mkdir(parents=True)
+    with Processes() as processes:
+        server = Database(folder, cache=default_cache(), processes=processes, log_path=folder / "log")
+        server.start()
+        assert rows(server.connection, "SELECT 1") == ((1,),)
+        server.stop()
 
 
 def test_migrations_are_applied_once_by_whoever_comes_first(empty, sample_settings):
