@@ -13,7 +13,10 @@ from core.identifiers import new_identifier
 from core.principal import Principal
 from core.roles import ACROSS_CLIENTS
 
-COLUMNS = "client_id, name, plan, disabled_at, retention_days, reuse_window_s, erase_before, created_at, updated_at"
+COLUMNS = (
+    "client_id, name, plan, disabled_at, retention_days, reuse_window_s, photo_match_window_s, erase_before,"
+    " created_at, updated_at"
+)
 
 
 class Clients:
@@ -45,9 +48,16 @@ class Clients:
             _check_plan(transaction, new.plan)
             client_id = new_identifier("client")
             transaction.execute(
-                "INSERT INTO clients (client_id, name, plan, retention_days, reuse_window_s, created_at, updated_at)"
-                " VALUES (%s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
-                (client_id, new.name, new.plan, new.retention_days, new.reuse_window_s),
+                "INSERT INTO clients (client_id, name, plan, retention_days, reuse_window_s, photo_match_window_s,"
+                " created_at, updated_at) VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+                (
+                    client_id,
+                    new.name,
+                    new.plan,
+                    new.retention_days,
+                    new.reuse_window_s,
+                    new.photo_match_window_s,
+                ),
             )
             transaction.execute(
                 "INSERT INTO client_usage (client_id, day, month)"
@@ -73,13 +83,14 @@ class Clients:
                 disabled_at = (before.disabled_at or _now(transaction)) if change.disabled else None
             transaction.execute(
                 "UPDATE clients SET name = %s, plan = %s, disabled_at = %s, retention_days = %s,"
-                " reuse_window_s = %s, updated_at = UTC_TIMESTAMP(6) WHERE client_id = %s",
+                " reuse_window_s = %s, photo_match_window_s = %s, updated_at = UTC_TIMESTAMP(6) WHERE client_id = %s",
                 (
                     change.name if "name" in fields else before.name,
                     change.plan if "plan" in fields else before.plan,
                     disabled_at.replace(tzinfo=None) if disabled_at else None,
                     change.retention_days if "retention_days" in fields else before.retention_days,
                     change.reuse_window_s if "reuse_window_s" in fields else before.reuse_window_s,
+                    change.photo_match_window_s if "photo_match_window_s" in fields else before.photo_match_window_s,
                     client_id,
                 ),
             )

@@ -25,6 +25,14 @@ ReuseWindow = Annotated[
     int,
     Field(ge=1, le=30 * DAY_S, description="Seconds for which a verdict on the same content is reused; null: never."),
 ]
+PhotoMatchWindow = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=90 * DAY_S,
+        description="Seconds for which a photo of one parcel is recognised in another one's; null: never compared.",
+    ),
+]
 Scopes = Annotated[
     list[Action], Field(min_length=1, max_length=len(Action), description="Narrows the role; null: all.")
 ]
@@ -39,6 +47,7 @@ class NewClient(Input):
     plan: PlanName
     retention_days: RetentionDays | None = None
     reuse_window_s: ReuseWindow | None = None
+    photo_match_window_s: PhotoMatchWindow | None = None
 
 
 class ClientChange(ChangeInput):
@@ -49,6 +58,7 @@ class ClientChange(ChangeInput):
     disabled: bool = UNCHANGED
     retention_days: RetentionDays | None = None
     reuse_window_s: ReuseWindow | None = None
+    photo_match_window_s: PhotoMatchWindow | None = None
 
 
 class Client(Output):
@@ -58,6 +68,7 @@ class Client(Output):
     disabled_at: datetime | None
     retention_days: int | None
     reuse_window_s: int | None
+    photo_match_window_s: int | None
     erase_before: datetime | None = Field(description="Photos accepted before it are erased.")
     created_at: datetime
     updated_at: datetime | None

@@ -77,7 +77,7 @@ def open_stage(
     *,
     takes: State,
     work: Callable[[Claimed], Outcome],
-    database: DatabaseSettings,
+    database: Database,
     worker: WorkerSettings,
     queue_urls: Mapping[State, LaneUrls],
     archive: "Callable[[Database], ResultArchive] | None" = None,
@@ -87,18 +87,17 @@ def open_stage(
 
     `archive` is for a stage that archives what it ends; `holding` None: the stage works at any hour.
     """
-    opened = open_database(database)
-    hearers = [DeliveryNudge(opened, aws.impatient_sqs, worker.notify_queue_url).after_end]
+    hearers = [DeliveryNudge(database, aws.impatient_sqs, worker.notify_queue_url).after_end]
     if archive is not None:
-        hearers.append(archive(opened).archive_at_once)
+        hearers.append(archive(database).archive_at_once)
     return Stage(
         worker=StageWorker(
             takes=takes,
             work=work,
-            records=WorkRecords(opened),
-            handover=open_handover(opened, queue_urls),
+            records=WorkRecords(database),
+            handover=open_handover(database, queue_urls),
             settings=worker,
-            hold=_hold(opened, holding),
+            hold=_hold(database, holding),
             on_final=partial(_hear, hearers),
         ),
         queues=[SqsQueue(aws.sqs(), url) for url in sorted(set(queue_urls[takes].values()))],

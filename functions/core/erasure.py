@@ -68,6 +68,7 @@ class Erasure:
         keys = [key(inspection_id, index) for index in range(count) for key in (photo_key, prepared_key)]
         # Whether or not the endpoint is asynchronous now: it may have been when this one was asked about.
         self._store.delete([*keys, request_key(inspection_id)])
+        self._database.execute("DELETE FROM photo_fingerprints WHERE inspection_id = %s", (inspection_id,))
         self._database.execute(
             "UPDATE rvpxbverification_request_data SET photos_deleted_at = UTC_TIMESTAMP(6)"
             " WHERE inspection_id = %s AND photos_deleted_at IS NULL",

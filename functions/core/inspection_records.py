@@ -60,7 +60,7 @@ class InspectionRecords:
             note_step(transaction, request.inspection_id, request.client_id, State.ACCEPTED)
             earlier = None
             if request.content_hash is not None:
-                earlier = find_reusable(transaction, request.client_id, request.content_hash)
+                earlier = find_reusable(transaction, request.client_id, request.content_hash, request.reference)
             take(transaction, request.client_id, INSPECT, places=1 if request.held_until is None else 0)
             if earlier is None:
                 return None

@@ -27,6 +27,8 @@ _FIND = (
     " WHERE q.client_id = %s AND q.content_hash = %s"
     " AND q.finished_at > UTC_TIMESTAMP(6) - INTERVAL c.reuse_window_s SECOND"
     f" AND q.state IN ({_VERDICTS}) AND q.reused_from IS NULL"
+    # Whose photos are compared wants those of another parcel looked at, and not its verdict.
+    " AND (c.photo_match_window_s IS NULL OR COALESCE(q.reference = %s, TRUE))"
     " AND JSON_UNQUOTE(JSON_EXTRACT(r.model, '$.digest')) = ("
     "  SELECT JSON_UNQUOTE(JSON_EXTRACT(newest.model, '$.digest')) FROM rvpxbverification newest"
     "  WHERE newest.reused_from IS NULL ORDER BY newest.sequence DESC LIMIT 1)"
@@ -40,9 +42,9 @@ def content_hash(checklist: str, version: int, item: Mapping[str, Any], photos: 
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
 
-def find_reusable(transaction: Transaction, client_id: str, content: bytes) -> Row | None:
+def find_reusable(transaction: Transaction, client_id: str, content: bytes, reference: str | None) -> Row | None:
     """The client's earlier verdict on the same content, or None where there is none or the client reuses nothing."""
-    return transaction.one(_FIND, (client_id, content))
+    return transaction.one(_FIND, (client_id, content, reference))
 
 
 def take_over(

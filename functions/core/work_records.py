@@ -27,7 +27,7 @@ class Claimed:
     """A request that this worker may work on until its lease ends; `attempt` counts from 1.
 
     `left_s`: until the caller's deadline, negative after it, None where there is none. `waited_s`: since the stage
-    before was done.
+    before was done. `seen_before`: `index`, `inspection_id` and `photo` of each photo that the client handed in before.
     """
 
     inspection_id: str
@@ -42,6 +42,7 @@ class Claimed:
     elapsed_ms: dict[str, float]
     left_s: float | None = None
     waited_s: float = 0.0
+    seen_before: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class WorkRecords:
             )
             row = transaction.one(
                 "SELECT inspection_id, client_id, lane, state, queued_at, attempts, checklist, checklist_version, item,"
-                " photos, COALESCE(expires_at <= UTC_TIMESTAMP(6), 0) AS expired,"
+                " photos, seen_before, COALESCE(expires_at <= UTC_TIMESTAMP(6), 0) AS expired,"
                 " TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), deadline_at) / 1000000 AS left_s,"
                 " TIMESTAMPDIFF(MICROSECOND, COALESCE(inferred_at, prechecked_at, accepted_at), UTC_TIMESTAMP(6))"
                 " / 1000000 AS waited_s,"
@@ -113,6 +114,7 @@ class WorkRecords:
                 },
                 left_s=None if row["left_s"] is None else float(row["left_s"]),
                 waited_s=float(row["waited_s"]),
+                seen_before=json.loads(row["seen_before"] or "[]"),
             )
 
         return self._database.transaction(work)
@@ -136,10 +138,18 @@ class WorkRecords:
         return Endings(self._database).expire(inspection_id)
 
     def advance(
-        self, claimed: Claimed, start: State, end: State, photos: Sequence[Mapping[str, Any]] | None = None
+        self,
+        claimed: Claimed,
+        start: State,
+        end: State,
+        photos: Sequence[Mapping[str, Any]] | None = None,
+        seen_before: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        """A step that is not the last one; `photos` replaces what is known of them. Raises LostLease."""
-        self._database.transaction(lambda transaction: self._step(transaction, claimed, start, end, photos))
+        """A step that is not the last one; `photos` and `seen_before`, where given, replace what is known. Raises
+        LostLease."""
+        self._database.transaction(
+            lambda transaction: self._step(transaction, claimed, start, end, photos, None, seen_before)
+        )
 
     def finish_with_result(self, claimed: Claimed, start: State, result: Mapping[str, Any]) -> None:
         """The verdict and the final state in one transaction. `result` has the columns of the results table.
@@ -197,6 +207,7 @@ class WorkRecords:
         end: State,
         photos: Sequence[Mapping[str, Any]] | None,
         code: str | None = None,
+        seen_before: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         if not can_step(start, end):
             raise ValueError(f"{start} does not lead to {end}")
@@ -215,6 +226,9 @@ class WorkRecords:
         if photos is not None:
             changes.append("photos = %s")
             values.append(json.dumps(photos))
+        if seen_before is not None:
+            changes.append("seen_before = %s")
+            values.append(json.dumps(seen_before))
         changed = transaction.execute(
             f"UPDATE rvpxbverification_request_data SET {', '.join(changes)}"
             " WHERE inspection_id = %s AND state = %s AND lease_owner = %s",

@@ -33,10 +33,12 @@ RECENT = 50
 
 @dataclass(frozen=True)
 class Advanced:
-    """The stage is done; the next one takes the inspection in `state`."""
+    """The stage is done; the next one takes the inspection in `state`. `seen_before` are photos that were handed in
+    before, for the verdict."""
 
     state: State
     photos: Sequence[Mapping[str, Any]] | None = None
+    seen_before: Sequence[Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,8 @@ class StageWorker:
 
     def _settle(self, claimed: Claimed, outcome: Outcome | Unavailable) -> None:
         match outcome:
-            case Advanced(state, photos):
-                self._records.advance(claimed, self._takes, state, photos)
+            case Advanced(state, photos, seen_before):
+                self._records.advance(claimed, self._takes, state, photos, seen_before)
                 self._tell(claimed, state)
             case Judged(result):
                 self._records.finish_with_result(claimed, self._takes, result)

@@ -6,7 +6,7 @@ from core.model_answer import checked
 from core.storage import ObjectStore, capture_key
 from core.work_records import Claimed
 from core.worker import Judged, Outcome
-from format.verdict import judge
+from format.verdict import judge, with_seen_before
 
 
 class Format:
@@ -21,6 +21,7 @@ class Format:
         answered, served_by = captured_answer(self._store.get(capture_key(claimed.inspection_id)))
         answer = checked(answered, checklist.questions)
         judgement = judge(checklist, {each.id: each.probabilities for each in answer.answers})
+        judgement = with_seen_before(judgement, claimed.seen_before)
         return Judged(
             {
                 "outcome": judgement.outcome.value,

@@ -1,8 +1,9 @@
-"""The verdict rules: pass, fail and review follow from the checklist and the probabilities, and from nothing else."""
+"""The verdict rules: pass, fail and review follow from the checklist, the probabilities, and whether a photo was handed
+in before; from nothing else."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from core.checklists import Checklist, Question
 from core.contract import Answer
@@ -35,6 +36,19 @@ def judge(checklist: Checklist, probabilities: Mapping[str, Mapping[str, float]]
     if doubtful:
         return Judgement(State.REVIEW, answers, doubtful)
     return Judgement(State.PASSED, answers, [])
+
+
+def with_seen_before(judgement: Judgement, seen: Sequence[Mapping[str, Any]]) -> Judgement:
+    """No photo that was handed in before lets a parcel pass: a person looks at both. What failed stays failed."""
+    if not seen:
+        return judgement
+    reasons = [
+        f"photo_seen_before: photo {each['index'] + 1} shows the same picture as photo {each['photo'] + 1} of"
+        f" {each['inspection_id']}."
+        for each in seen
+    ]
+    outcome = State.REVIEW if judgement.outcome is State.PASSED else judgement.outcome
+    return Judgement(outcome, judgement.answers, [*judgement.reasons, *reasons])
 
 
 def _answer(question: Question, given: Mapping[str, float]) -> Answer:

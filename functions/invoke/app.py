@@ -3,7 +3,7 @@
 import os
 
 from core import aws
-from core.composition import Stage, open_stage
+from core.composition import Stage, open_database, open_stage
 from core.endpoint import open_endpoint
 from core.stage_handler import stage_handler
 from core.states import State
@@ -20,7 +20,7 @@ def stage() -> Stage:
             S3ObjectStore(aws.s3(), settings.bucket),
             open_endpoint(settings.endpoint, settings.fallback, bucket=settings.bucket),
         ),
-        database=settings.database,
+        database=open_database(settings.database),
         worker=settings.worker,
         holding=settings.holding,
         queue_urls={State.PRECHECKED: settings.invoke_queue_urls, State.INFERRED: settings.format_queue_urls},

@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 
 from core.photo_pixels import draft, opened
 from precheck import metrics
+from precheck.appearance import thumbnail_of
 
 ANALYSED_LONG_SIDE_PX = 1000
 
@@ -17,7 +18,8 @@ Gray = NDArray[np.uint8]
 @dataclass(frozen=True)
 class Analysis:
     """What one photo measures. Width and height are the upright photo's, in pixels; the rest is of its luma, reduced to
-    a long side of 1000 px (a smaller photo stays as it is)."""
+    a long side of 1000 px (a smaller photo stays as it is). `fingerprint` tells duplicates within the inspection,
+    `thumbnail` the same picture among others (appearance.py)."""
 
     width: int
     height: int
@@ -27,6 +29,7 @@ class Analysis:
     contrast: float
     tilt_degrees: float
     fingerprint: int
+    thumbnail: bytes
 
 
 def analyse(data: bytes, media_type: str) -> Analysis:
@@ -50,4 +53,5 @@ def analyse(data: bytes, media_type: str) -> Analysis:
         contrast=metrics.contrast(histogram),
         tilt_degrees=metrics.tilt_degrees(gray),
         fingerprint=metrics.fingerprint(gray),
+        thumbnail=thumbnail_of(gray),
     )

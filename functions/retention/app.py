@@ -1,4 +1,4 @@
-"""Scheduled: photos whose time is over go."""
+"""Scheduled: photos whose time is over go, and what they looked like."""
 
 import os
 from functools import cache
@@ -11,20 +11,24 @@ from core.composition import open_database
 from core.erasure import Erasure
 from core.observability import logger, metrics, traced
 from core.storage import S3ObjectStore
-from retention.retain import retain
+from retention.old_fingerprints import OldFingerprints
+from retention.retain import FINGERPRINTS_PORTION, retain
 from retention.settings import Settings
 
 
 @cache
-def erasure() -> Erasure:
+def erasures() -> tuple[Erasure, OldFingerprints]:
     settings = Settings.from_environment(os.environ)
-    return Erasure(open_database(settings.database), S3ObjectStore(aws.s3(), settings.bucket))
+    database = open_database(settings.database)
+    return Erasure(database, S3ObjectStore(aws.s3(), settings.bucket)), OldFingerprints(database)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @traced
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    erased = retain(erasure(), context.get_remaining_time_in_millis)
+    photos, fingerprints = erasures()
+    erased = retain(photos, context.get_remaining_time_in_millis)
+    forgotten = retain(fingerprints, context.get_remaining_time_in_millis, FINGERPRINTS_PORTION)
     metrics.add_metric("InspectionsErased", "Count", erased)
-    return {"erased": erased}
+    return {"erased": erased, "fingerprints": forgotten}

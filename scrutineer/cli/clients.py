@@ -19,6 +19,7 @@ COLUMNS = (
     ("Disabled, UTC", "disabled_at"),
     ("Photos kept, days", "retention_days"),
     ("Reuse, s", "reuse_window_s"),
+    ("Photos compared, s", "photo_match_window_s"),
     ("Created, UTC", "created_at"),
 )
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id.")]
@@ -35,6 +36,16 @@ ReuseWindow = Annotated[
         parser=maybe_duration,
         metavar="90s|30m|24h|7d|none",
         help="For so long a verdict on the same photos, item and checklist is reused; none looks at them anew.",
+    ),
+]
+
+PhotoMatchWindow = Annotated[
+    Maybe | None,
+    typer.Option(
+        "--photo-match-window",
+        parser=maybe_duration,
+        metavar="90s|30m|24h|7d|none",
+        help="For so long a photo of one parcel is recognised in another one's, which a person then looks at.",
     ),
 ]
 
@@ -67,6 +78,7 @@ def create_client(
     plan: Annotated[str, typer.Option(help="Its usage plan.")] = "standard",
     retention_days: Retention = None,
     reuse_window: ReuseWindow = None,
+    photo_match_window: PhotoMatchWindow = None,
     dry_run: DryRun = False,
     url: Url = None,
     key: Key = None,
@@ -74,7 +86,13 @@ def create_client(
 ) -> None:
     """Make a client. It can't ask for anything until it has a key (`keys create`) or a member (`members add`)."""
     with signed_in(url, key) as admin:
-        content = given(name=name, plan=plan, retention_days=retention_days, reuse_window_s=reuse_window)
+        content = given(
+            name=name,
+            plan=plan,
+            retention_days=retention_days,
+            reuse_window_s=reuse_window,
+            photo_match_window_s=photo_match_window,
+        )
         show_answer(admin.create_client(content, dry_run=dry_run), as_json=as_json)
 
 
@@ -85,15 +103,22 @@ def update_client(
     plan: Annotated[str | None, typer.Option(help="Its usage plan from now on.")] = None,
     retention_days: Retention = None,
     reuse_window: ReuseWindow = None,
+    photo_match_window: PhotoMatchWindow = None,
     dry_run: DryRun = False,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a client's name, plan, retention or reuse of verdicts."""
-    changes = given(name=name, plan=plan, retention_days=retention_days, reuse_window_s=reuse_window)
+    """Change a client's name, plan, retention, reuse of verdicts or comparing of photos."""
+    changes = given(
+        name=name,
+        plan=plan,
+        retention_days=retention_days,
+        reuse_window_s=reuse_window,
+        photo_match_window_s=photo_match_window,
+    )
     if not changes:
-        raise UserError("What is to change? Give --name, --plan, --retention-days or --reuse-window.")
+        raise UserError("What is to change? Give --name, --plan, --retention-days or one of the windows.")
     with signed_in(url, key) as admin:
         show_answer(admin.update_client(client_id, changes, dry_run=dry_run), as_json=as_json)
 

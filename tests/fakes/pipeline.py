@@ -22,6 +22,7 @@ from core.worker import Hold, Outcome, StageWorker, UnknownInspection, never_hel
 from format.format import Format
 from invoke.invoke import Invoke
 from precheck.precheck import Precheck
+from precheck.seen_photos import SeenPhotos
 from sweeper.release import release
 from sweeper.stuck_records import StuckRecords
 from sweeper.sweep import Swept, sweep
@@ -153,7 +154,7 @@ def stage_workers(
 ) -> dict[State, StageWorker]:
     """The worker of each queued stage, all over the same connection."""
     work: dict[State, Callable[[Claimed], Outcome]] = {
-        State.ACCEPTED: Precheck(store),
+        State.ACCEPTED: Precheck(store, SeenPhotos(database)),
         State.PRECHECKED: parts.invoke(store, endpoint),
         State.INFERRED: Format(store),
     }

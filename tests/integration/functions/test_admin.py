@@ -57,6 +57,9 @@ def test_a_client_changes_field_by_field(desk: Administration) -> None:
     assert (renamed["name"], renamed["retention_days"], renamed["plan"]) == ("B", 7, "standard")
     assert desk.ask("PATCH", path, {"plan": "small", "retention_days": None}).json["retention_days"] is None
     assert desk.ask("PATCH", path, {"reuse_window_s": None}).json["reuse_window_s"] is None
+    assert desk.ask("PATCH", path, {"photo_match_window_s": 3600}).json["photo_match_window_s"] == 3600
+    assert desk.ask("PATCH", path, {"name": "B"}).json["photo_match_window_s"] == 3600
+    assert desk.ask("PATCH", path, {"photo_match_window_s": None}).json["photo_match_window_s"] is None
     disabled = desk.ask("PATCH", path, {"disabled": True}).json["disabled_at"]
     assert disabled is not None
     again = desk.ask("PATCH", path, {"disabled": True}).json

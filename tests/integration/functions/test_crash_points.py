@@ -101,9 +101,7 @@ def test_every_side_effect_after_a_lost_message(settings: DatabaseSettings) -> N
 class Unfenced(WorkRecords):
     """A planted bug: a step asks neither for the state it starts from nor for the lease."""
 
-    def _step(
-        self, transaction: Transaction, claimed: Claimed, start: State, end: State, photos: Any, code: str | None = None
-    ) -> None:
+    def _step(self, transaction: Transaction, claimed: Claimed, start: State, end: State, *rest: Any) -> None:
         transaction.execute(
             "UPDATE rvpxbverification_request_data SET state = %s, lease_owner = NULL, lease_until = NULL,"
             " queued_at = NULL WHERE inspection_id = %s",

@@ -72,6 +72,8 @@ BAD: list[tuple[str, str, Any, str]] = [
     ("POST", CLIENTS, NEW_CLIENT | {"retention_days": "soon"}, "retention_days"),
     ("POST", CLIENTS, NEW_CLIENT | {"reuse_window_s": 0}, "reuse_window_s"),
     ("POST", CLIENTS, NEW_CLIENT | {"reuse_window_s": 2_592_001}, "reuse_window_s"),
+    ("POST", CLIENTS, NEW_CLIENT | {"photo_match_window_s": 0}, "photo_match_window_s"),
+    ("POST", CLIENTS, NEW_CLIENT | {"photo_match_window_s": 7_776_001}, "photo_match_window_s"),
     ("POST", CLIENTS, [], "body"),
     ("PATCH", CLIENT, {}, "body"),
     ("PATCH", CLIENT, {"name": None}, "name"),

@@ -1,6 +1,7 @@
 """The stage: from the captured answer to the results table's columns."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,16 @@ def test_verdict_with_all_that_is_kept() -> None:
     assert result["timings_ms"] == {"prefill": 1.5}
     assert len(result["answers"]) == len(CHECKLIST.questions)
     json.dumps(result)
+
+
+def test_photo_that_was_seen_before_is_looked_at_by_a_person() -> None:
+    claim, store = claimed(), InMemoryStore()
+    answered = answer_to(json.dumps(ASKED).encode())
+    kept = capture(claim.inspection_id, asked=ASKED, answered=answered, served_by="x")
+    store.put(capture_key(claim.inspection_id), kept, "application/json")
+    seen = [{"index": 0, "inspection_id": "insp_earlier", "photo": 1}]
+    outcomes = [Format(store)(each) for each in (claim, replace(claim, seen_before=seen))]
+    assert [each.result["outcome"] for each in outcomes if isinstance(each, Judged)] == ["passed", "review"]
 
 
 def test_answer_that_is_gone() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core import checklists
 from core.checklists import Checklist
 from core.states import State
-from format.verdict import judge
+from format.verdict import judge, with_seen_before
 from tests.fakes.inspections import CHECKLIST
 
 GUARDED = checklists.load("reverse-pickup-guarded", 1)
@@ -83,6 +83,28 @@ def test_why_a_person_must_look() -> None:
         '"yes" (93%), expected "no": a person must look.',
     ]
     assert {answer.question_id: answer.outcome for answer in judgement.answers}["instructions_in_view"] == "not_met"
+
+
+SEEN = [{"index": 1, "inspection_id": "insp_first", "photo": 0}, {"index": 2, "inspection_id": "insp_x", "photo": 3}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome", "own_reasons"),
+    [
+        ({}, State.REVIEW, 0),
+        ({"damaged": ("yes", 0.74)}, State.REVIEW, 1),
+        ({"damaged": ("yes", 0.99)}, State.FAILED, 1),
+    ],
+)
+def test_photos_seen_before_never_pass(changed: dict[str, tuple[str, float]], outcome: State, own_reasons: int) -> None:
+    judgement = judge(CHECKLIST, given_answers(**changed))
+    assert with_seen_before(judgement, []) == judgement
+    seen = with_seen_before(judgement, SEEN)
+    assert (seen.outcome, seen.answers) == (outcome, judgement.answers)
+    assert list(seen.reasons[own_reasons:]) == [
+        "photo_seen_before: photo 2 shows the same picture as photo 1 of insp_first.",
+        "photo_seen_before: photo 3 shows the same picture as photo 4 of insp_x.",
+    ]
 
 
 def test_reasons_are_sentences() -> None:

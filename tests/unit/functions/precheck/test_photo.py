@@ -166,7 +166,7 @@ def test_spoilt_photos_are_decoded_or_damaged(kind: str, data: st.DataObject) ->
         prepare(bytes(spoilt), media_type, 32)
     except DamagedPhoto:
         return
-    assert all(np.isfinite(value) for value in vars(analysed).values())
+    assert all(np.isfinite(value) for value in vars(analysed).values() if not isinstance(value, bytes))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 500), (500, 1), (3, 3)])

@@ -11,6 +11,7 @@ from precheck.precheck import Precheck
 from tests.fakes.inspections import claimed
 from tests.fakes.object_store import InMemoryStore
 from tests.fakes.photos import encode, photo, scene
+from tests.fakes.seen_photos import NothingCompared, SeenBefore
 
 
 def stored(claim: Claimed, photos: list[bytes]) -> InMemoryStore:
@@ -23,7 +24,7 @@ def stored(claim: Claimed, photos: list[bytes]) -> InMemoryStore:
 def test_usable_photos_are_prepared() -> None:
     claim = claimed()
     store = stored(claim, [photo(seed) for seed in range(3)])
-    outcome = Precheck(store)(claim)
+    outcome = Precheck(store, NothingCompared())(claim)
     assert isinstance(outcome, Advanced)
     assert outcome.state is State.PRECHECKED
     assert outcome.photos is not None
@@ -36,7 +37,7 @@ def test_usable_photos_are_prepared() -> None:
 def test_one_bad_photo_rejects_and_prepares_nothing() -> None:
     claim = claimed()
     store = stored(claim, [photo(0), encode(scene(1).resize((200, 150))), photo(2)])
-    outcome = Precheck(store)(claim)
+    outcome = Precheck(store, NothingCompared())(claim)
     assert isinstance(outcome, Ended)
     assert (outcome.state, outcome.code) == (State.REJECTED, "photos_unusable")
     assert outcome.detail.startswith("Photo 2: The photo is too small.")
@@ -47,7 +48,7 @@ def test_one_bad_photo_rejects_and_prepares_nothing() -> None:
 
 def test_every_bad_photo_gets_its_sentence() -> None:
     claim = claimed()
-    outcome = Precheck(stored(claim, [photo(0)[:6000], photo(1), photo(1)]))(claim)
+    outcome = Precheck(stored(claim, [photo(0)[:6000], photo(1), photo(1)]), NothingCompared())(claim)
     assert isinstance(outcome, Ended)
     assert outcome.detail == (
         "Photo 1: The photo file is damaged. Take the photo again."
@@ -58,7 +59,7 @@ def test_every_bad_photo_gets_its_sentence() -> None:
 def test_duplicate_is_counted_by_the_photos_own_number() -> None:
     """A damaged photo has no fingerprint, so positions among the fingerprints are not the photos' numbers."""
     claim = claimed(count=4)
-    outcome = Precheck(stored(claim, [photo(0), photo(1)[:6000], photo(2), photo(2)]))(claim)
+    outcome = Precheck(stored(claim, [photo(0), photo(1)[:6000], photo(2), photo(2)]), NothingCompared())(claim)
     assert isinstance(outcome, Ended)
     assert "Photo 4: It shows the same view as photo 3." in outcome.detail
 
@@ -68,14 +69,14 @@ def test_never_judged_on_part_of_the_photos() -> None:
     store = stored(claim, [photo(seed) for seed in range(3)])
     store.refused.add(photo_key(claim.inspection_id, 2))
     with pytest.raises(Unavailable):
-        Precheck(store)(claim)
+        Precheck(store, NothingCompared())(claim)
     assert len(store.objects) == 3
 
 
 def test_photo_that_is_gone() -> None:
     claim = claimed()
     with pytest.raises(MissingObject):
-        Precheck(stored(claim, [photo(0)]))(claim)
+        Precheck(stored(claim, [photo(0)]), NothingCompared())(claim)
 
 
 def test_prepared_photo_that_cannot_be_stored() -> None:
@@ -83,10 +84,32 @@ def test_prepared_photo_that_cannot_be_stored() -> None:
     store = stored(claim, [photo(seed) for seed in range(3)])
     store.refused.add(prepared_key(claim.inspection_id, 1))
     with pytest.raises(Unavailable):
-        Precheck(store)(claim)
+        Precheck(store, NothingCompared())(claim)
 
 
 def test_once_more_gives_the_same() -> None:
     claim = claimed()
     store = stored(claim, [photo(seed) for seed in range(3)])
-    assert Precheck(store)(claim) == Precheck(store)(claim)
+    assert Precheck(store, NothingCompared())(claim) == Precheck(store, NothingCompared())(claim)
+
+
+def test_photos_seen_before_are_told_to_the_verdict() -> None:
+    claim = claimed()
+    store = stored(claim, [photo(seed) for seed in range(3)])
+    seen = {"index": 1, "inspection_id": "insp_earlier", "photo": 0}
+    compares = SeenBefore(seen)
+    outcome = Precheck(store, compares)(claim)
+    assert isinstance(outcome, Advanced)
+    assert outcome.seen_before == [seen]
+    assert len(set(compares.noted[claim.inspection_id])) == 3
+    unseen = Precheck(store, SeenBefore())(claim)
+    assert isinstance(unseen, Advanced)
+    assert unseen.seen_before is None
+
+
+def test_what_photos_of_a_rejected_inspection_look_like_is_not_noted() -> None:
+    claim = claimed()
+    compares = SeenBefore()
+    store = stored(claim, [photo(0), encode(scene(1).resize((200, 150))), photo(2)])
+    assert isinstance(Precheck(store, compares)(claim), Ended)
+    assert compares.noted == {}

@@ -23,6 +23,7 @@ GOOD = Analysis(
     contrast=50,
     tilt_degrees=3,
     fingerprint=0,
+    thumbnail=b"",
 )
 
 

@@ -24,6 +24,7 @@ CLIENT = {
     "disabled_at": None,
     "retention_days": 30,
     "reuse_window_s": None,
+    "photo_match_window_s": None,
     "erase_before": None,
     "created_at": AT,
     "updated_at": None,
