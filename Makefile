@@ -90,6 +90,7 @@ docs: setup ## Write docs/reference.md from the code
 
 bench: setup ## The benchmarks, as tables
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.precheck
+	PYTHONPATH=functions:endpoint_container $(BIN)/python -m benchmarks.fingerprints
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.cold_start
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.overhead
 	PYTHONPATH=functions $(BIN)/python -m benchmarks.flow --quick

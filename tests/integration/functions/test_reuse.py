@@ -140,6 +140,15 @@ def test_not_for_a_client_without_a_window(database: Database) -> None:
     assert ask(database, client_id="client-c")[1] is None
 
 
+def test_not_another_parcels_where_photos_are_compared(database: Database) -> None:
+    first, _ = ask(database, reference="A")
+    judge(database, first)
+    assert ask(database, reference="B")[1] == first
+    database.execute("UPDATE clients SET photo_match_window_s = 3600")
+    assert ask(database, reference="B")[1] is None
+    assert [ask(database, reference=reference)[1] for reference in ("A", None)] == [first, first]
+
+
 def test_not_another_clients(database: Database) -> None:
     judged(database, client_id="client-b")
     assert ask(database)[1] is None
