@@ -11,6 +11,7 @@ import io
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,20 +79,19 @@ def drawn_photos(count: int) -> Iterator[tuple[str, Image.Image]]:
 
 def changes(rng: np.random.Generator) -> dict[str, Change]:
     """By their names; the last one is beyond what is promised."""
-    made: dict[str, Change] = {f"JPEG {quality}": (lambda image, q=quality: jpeg(image, q)) for quality in (95, 70, 40)}
-    made |= {f"resized to {scale:g}": (lambda image, s=scale: jpeg(resized(image, s))) for scale in (0.75, 0.5, 0.25)}
-    made |= {f"brightness {by:+.0%}": (lambda image, b=by: jpeg(brightened(image, b))) for by in (-0.2, 0.2)}
-    made |= {
-        f"cropped by {share:.0%} a side": (lambda image, s=share: jpeg(cropped(image, s, s, s, s)))
-        for share in (0.02, 0.05, 0.08, 0.12, 0.15)
-    }
-    made["cropped by 0 to 15 %, each side another"] = lambda image: jpeg(cropped(image, *rng.uniform(0, MARGIN, 4)))
+    made: dict[str, Change] = {f"JPEG {quality}": partial(jpeg, quality=quality) for quality in (95, 70, 40)}
+    made |= {f"resized to {scale:g}": as_jpeg(partial(resized, scale=scale)) for scale in (0.75, 0.5, 0.25)}
+    made |= {f"brightness {by:+.0%}": as_jpeg(partial(brightened, by=by)) for by in (-0.2, 0.2)}
+    for share in (0.02, 0.05, 0.08, 0.12, 0.15):
+        cut = partial(cropped, left=share, top=share, right=share, bottom=share)
+        made[f"cropped by {share:.0%} a side"] = as_jpeg(cut)
+    made["cropped by 0 to 15 %, each side another"] = as_jpeg(lambda image: cropped(image, *rng.uniform(0, MARGIN, 4)))
     made["the earlier one was the crop"] = lambda image: image
-    made |= {f"turned by {by} degrees": (lambda image, b=by: jpeg(turned(image, b))) for by in (1, 2, 3)}
+    made |= {f"turned by {degrees} degrees": as_jpeg(partial(turned, degrees=degrees)) for degrees in (1, 2, 3)}
     made["cropped, halved, darker, JPEG 50"] = lambda image: jpeg(
         brightened(resized(cropped(image, *rng.uniform(0, 0.12, 4)), 0.5), -0.15), 50
     )
-    made["cropped by 20 % a side"] = lambda image: jpeg(cropped(image, 0.2, 0.2, 0.2, 0.2))
+    made["cropped by 20 % a side"] = as_jpeg(lambda image: cropped(image, 0.2, 0.2, 0.2, 0.2))
     return made
 
 
@@ -144,6 +144,10 @@ def other_row(name: str, found: tuple[list[float], list[float]]) -> dict[str, An
         "taken for the same": int(np.sum(np.array(distances) <= MAX_DISTANCE)),
         "brought up by bands": float(np.mean(shares)),
     }
+
+
+def as_jpeg(change: Change) -> Change:
+    return lambda image: jpeg(change(image))
 
 
 def jpeg(image: Image.Image, quality: int = QUALITY) -> Image.Image:

@@ -13,6 +13,8 @@ windows are stacked, so that hundreds of windows cost one product.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +88,7 @@ def thumbnail_of(gray: Image.Image) -> bytes:
     return gray.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX).tobytes()
 
 
-def _signs(terms: NDArray[np.float32]) -> Signs:
+def _signs(terms: NDArray[np.floating[Any]]) -> Signs:
     """1 and -1, [..., 256]. The first term is the brightness, which says nothing: always 1."""
     signs = np.where(terms.reshape(-1, TERMS * TERMS) > FLAT, np.float32(1), np.float32(-1))
     signs[:, 0] = 1
@@ -119,7 +121,8 @@ def _lowest_first() -> NDArray[np.int64]:
 def _stacked(step: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The transforms of a side for all pairs of crops of its two ends: first where this photo is the crop of the
     other, then where the other is a crop of it. Each [places * 16, 128]."""
-    crops = [(near, far) for near in np.arange(0, MARGIN + 1e-9, step) for far in np.arange(0, MARGIN + 1e-9, step)]
+    shares: list[float] = np.arange(0, MARGIN + 1e-9, step).tolist()
+    crops = list(product(shares, repeat=2))
     cropped = [_transform(*_middle_in_crop(near, far)) for near, far in crops]
     whole = [_transform(*_middle_of_crop(near, far)) for near, far in crops]
     return np.concatenate(cropped), np.concatenate(whole)

@@ -53,7 +53,7 @@ class Inspections(WorkRecords):
         self.attempts[claimed.inspection_id] -= not counted
         return True
 
-    def advance(self, claimed: Claimed, start: State, end: State, photos: Any = None) -> None:
+    def advance(self, claimed: Claimed, start: State, end: State, photos: Any = None, seen_before: Any = None) -> None:
         self._end(claimed, end)
 
     def finish_with_failure(

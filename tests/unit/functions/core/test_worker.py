@@ -40,7 +40,7 @@ class ToldRecords(WorkRecords):
         self.steps.append(("release", counted))
         return not self.lost
 
-    def advance(self, claimed: Claimed, start: State, end: State, photos: Any = None) -> None:
+    def advance(self, claimed: Claimed, start: State, end: State, photos: Any = None, seen_before: Any = None) -> None:
         self._note("advance", (end, photos))
 
     def finish_with_result(self, claimed: Claimed, start: State, result: Any) -> None:

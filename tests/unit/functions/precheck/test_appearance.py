@@ -26,7 +26,7 @@ def crop(image: Image.Image, left: float, top: float, right: float, bottom: floa
     """Without these shares of its sides."""
     width, height = image.size
     box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
-    return image.crop(tuple(round(edge) for edge in box))
+    return image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
 
 
 def distance(new: Image.Image, old: Image.Image) -> int:
