@@ -38,7 +38,7 @@ up: setup ## Start the local stack and leave it running
 	@$(BIN)/scrutineer up
 
 test: setup ## All tests
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadscope
 
 unit contract integration end-to-end: setup ## One suite alone
 	$(BIN)/python -m pytest tests/$(subst -,_,$@)
