@@ -4,9 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from core.asynchronous_endpoint import (
     CALL_TIMEOUT_S,
@@ -25,6 +23,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.crashing import Crash, Gate, GatedStore
 from tests.fakes.http_endpoint import HttpEndpoint, serving
 from tests.fakes.object_store import InMemoryStore
+from tests.fakes.runtime_client import runtime_client
 
 ID = "insp_" + "a" * 26
 BUCKET = "inspections"
@@ -67,16 +66,8 @@ def server() -> Iterator[HttpEndpoint]:
 
 @pytest.fixture
 def client(server: HttpEndpoint) -> Iterator[Any]:
-    client = boto3.client(
-        "sagemaker-runtime",
-        endpoint_url=server.url,
-        region_name="eu-west-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="y",
-        config=Config(read_timeout=0.3, connect_timeout=1, retries={"total_max_attempts": 1}),
-    )
-    yield client
-    client.close()
+    with runtime_client(server.url) as client:
+        yield client
 
 
 Made = Callable[..., AsynchronousEndpoint]

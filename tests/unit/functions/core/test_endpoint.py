@@ -4,10 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 import urllib3
-from botocore.config import Config
 
 from core import aws
 from core.asynchronous_endpoint import CALL_TIMEOUT_S, AsynchronousEndpoint
@@ -29,6 +27,7 @@ from core.settings import EndpointSettings, InvalidSetting
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_endpoint import HttpEndpoint, serving
 from tests.fakes.metrics import counted
+from tests.fakes.runtime_client import runtime_client
 
 ID = "insp_" + "a" * 26
 
@@ -47,16 +46,8 @@ def pool() -> Iterator[urllib3.PoolManager]:
 
 @pytest.fixture
 def client(server: HttpEndpoint) -> Iterator[Any]:
-    client = boto3.client(
-        "sagemaker-runtime",
-        endpoint_url=server.url,
-        region_name="eu-west-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="y",
-        config=Config(read_timeout=0.3, connect_timeout=1, retries={"total_max_attempts": 1}),
-    )
-    yield client
-    client.close()
+    with runtime_client(server.url) as client:
+        yield client
 
 
 @pytest.fixture
